@@ -91,7 +91,7 @@ static void describe_death(struct breaker *breaker, const struct breaker_owner *
 	char how[64] = "died";
 
 	if (end.known && WIFSIGNALED(end.status))
-		snprintf(how, sizeof(how), "was killed by SIG%s", sigabbrev_np(WTERMSIG(end.status)) ?: "?");
+		snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(end.status));
 	else if (end.known && WIFEXITED(end.status))
 		snprintf(how, sizeof(how), "exited with %d", WEXITSTATUS(end.status));
 	snprintf(breaker->reason, sizeof(breaker->reason),
