@@ -15,8 +15,8 @@ function(add_bpf_skeleton target name)
 		set(arch ${CMAKE_SYSTEM_PROCESSOR})
 	endif()
 	add_custom_command(OUTPUT ${stem}.raw.o
-		COMMAND ${CLANG} -target bpf -D__TARGET_ARCH_${arch} -g -O2 -std=gnu11 -Wall -Wextra -Werror
-			-I${PROJECT_SOURCE_DIR}/bpf -idirafter /usr/include -MD -MF ${stem}.raw.d -MT ${stem}.raw.o
+		COMMAND ${CLANG} -target bpf -D__TARGET_ARCH_${arch} -g -O2 -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror
+			-I${PROJECT_SOURCE_DIR}/bpf -idirafter /usr/include -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE} -MD -MF ${stem}.raw.d -MT ${stem}.raw.o
 			-c ${source} -o ${stem}.raw.o
 		DEPENDS ${source} DEPFILE ${stem}.raw.d VERBATIM COMMENT "BPF ${name}")
 	add_custom_command(OUTPUT ${stem}.skel.h

@@ -313,9 +313,12 @@ struct gb_holder {
 enum gb_ns_kind { GB_NS_NONE = 0, GB_NS_NET, GB_NS_IPC };
 
 struct gb_ns {
-	uint32_t kind;  /* enum gb_ns_kind */
-	int32_t pid;    /* a process that is believed to be in it, tried first; 0 when none is known */
-	uint64_t inode; /* st_ino of /proc/PID/ns/net, `ns.inum` in the kernel */
+	uint32_t kind;     /* enum gb_ns_kind */
+	int32_t pid;       /* a hint, tried first: a process that is believed to be in it; 0 when none is known */
+	uint64_t inode;    /* st_ino of /proc/PID/ns/net, `ns.inum` in the kernel */
+	int32_t socket_fd; /* a second hint: a descriptor of `pid` for a socket of the network namespace, when the process
+			    * itself may live elsewhere (ioctl SIOCGSKNS on a duplicate); -1 when none is known */
+	uint32_t reserved;
 };
 
 /* ---- Ghosts ------------------------------------------------------------------------------------------------------- */
@@ -460,8 +463,9 @@ struct gb_host {
 	/* Whether the scope names namespaces of this kind at all: 1, or 0 when every one is in scope. */
 	int (*ns_scoped)(const struct gb_host *host, uint32_t kind);
 
-	/* Calls `fn` for each namespace of `kind` in scope that a process lives in or /run/netns names; stops at the first
-	 * value other than 0 and returns it. Walks /proc: for the first scan and for repairs, not for every one. */
+	/* Calls `fn` for each namespace of `kind` in scope; stops at the first value other than 0 and returns it. Cheap when
+	 * the scope names namespaces of this kind: just those. Else all that a process lives in or /run/netns names: this
+	 * walks /proc and is for the first scan and for repairs, not for every one. */
 	int (*ns_each)(const struct gb_host *host, uint32_t kind, int (*fn)(const struct gb_ns *ns, void *arg),
 		       void *arg);
 

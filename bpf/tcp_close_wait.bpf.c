@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * tcp_close_wait in the kernel: a tracepoint that keeps the map of sockets in CLOSE_WAIT, and iterators that look at them,
+ * find who holds them, and release them under the socket's lock. User space is never woken from here.
+ */
+#include "kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "tcp_close_wait.h"
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+#define IPPROTO_TCP 6
+#define SIGNAL_STOP_STOPPED 0x00000001
+#define PF_FROZEN 0x00010000  /* before 6.1 */
+#define TASK_FROZEN 0x00008000 /* from 6.1 */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What the loader found the kernel to have. */
+const volatile bool has_cookie;         /* bpf_get_socket_cookie() in tracing programs: 5.12 */
+const volatile bool has_sock_from_file; /* bpf_sock_from_file(): 5.11 */
+const volatile __u64 tick_ns = 10000000;
+const volatile __u64 slack_ns = 20000000;
+
+/* Told by user space before a pass. */
+__u64 look_timeout_ns; /* the shortest timeout of any rule */
+__u64 look_started_ns; /* when this pass over the holders' sockets began; they were checked since then */
+bool look_all;         /* look at what is not due, too */
+bool holders_of_condemned;
+bool verifying;
+bool scoped;
+
+/* Told to user space. */
+__u64 missed; /* suspects that found no room in the map */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, __u64);
+	__type(value, struct cw_suspect);
+} suspects SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, __u64);
+	__type(value, struct cw_condemned);
+} condemned SEC(".maps");
+
+/* Inode numbers of the sockets whose holders are looked for, where a file does not tell its socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, __u64);
+	__type(value, __u8);
+} wanted_inodes SEC(".maps");
+
+/* Network namespaces in scope; asked only when `scoped`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u8);
+} scope_netns SEC(".maps");
+
+extern int bpf_sock_destroy(struct sock_common *sk) __ksym __weak;
+
+static __always_inline void tuple_read(struct cw_tuple *tuple, const struct sock_common *skc)
+{
+	tuple->netns = skc->skc_net.net->ns.inum;
+	tuple->family = skc->skc_family;
+	tuple->local_port = skc->skc_num;
+	tuple->remote_port = __builtin_bswap16(skc->skc_dport);
+	if (skc->skc_family == CW_AF_INET6) {
+		__u32 *local = (__u32 *)tuple->local_addr, *remote = (__u32 *)tuple->remote_addr;
+
+		local[0] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+		local[1] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[1];
+		local[2] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+		local[3] = skc->skc_v6_rcv_saddr.in6_u.u6_addr32[3];
+		remote[0] = skc->skc_v6_daddr.in6_u.u6_addr32[0];
+		remote[1] = skc->skc_v6_daddr.in6_u.u6_addr32[1];
+		remote[2] = skc->skc_v6_daddr.in6_u.u6_addr32[2];
+		remote[3] = skc->skc_v6_daddr.in6_u.u6_addr32[3];
+	} else {
+		*(__u32 *)tuple->local_addr = skc->skc_rcv_saddr;
+		*(__u32 *)tuple->remote_addr = skc->skc_daddr;
+	}
+}
+
+static __always_inline bool netns_in_scope(__u32 netns)
+{
+	return !scoped || bpf_map_lookup_elem(&scope_netns, &netns);
+}
+
+static __always_inline void suspect_add(__u64 key, const struct cw_suspect *suspect)
+{
+	if (bpf_map_update_elem(&suspects, &key, suspect, BPF_ANY))
+		__sync_fetch_and_add(&missed, 1);
+}
+
+static __noinline int suspect_enter(struct sock *sk)
+{
+	struct cw_suspect suspect = {};
+	__u64 key = (__u64)sk;
+
+	tuple_read(&suspect.tuple, &sk->__sk_common);
+	if (!netns_in_scope(suspect.tuple.netns))
+		return 0;
+	suspect.since_ns = bpf_ktime_get_ns();
+	suspect.checked_ns = suspect.since_ns;
+	if (has_cookie)
+		suspect.cookie = bpf_get_socket_cookie(sk);
+	suspect_add(key, &suspect);
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(close_wait_track, struct sock *sk, int oldstate, int newstate)
+{
+	if (newstate != CW_TCP_CLOSE_WAIT && oldstate != CW_TCP_CLOSE_WAIT)
+		return 0;
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	if (newstate == CW_TCP_CLOSE_WAIT) {
+		suspect_enter(sk);
+	} else {
+		__u64 key = (__u64)sk;
+
+		bpf_map_delete_elem(&suspects, &key);
+	}
+	return 0;
+}
+
+static __always_inline __u64 silence_read(const struct tcp_sock *tcp)
+{
+	__u32 sent = tcp->lsndtime, acked = tcp->rcv_tstamp, received = tcp->inet_conn.icsk_ack.lrcvtime;
+	__u32 now = (__u32)bpf_jiffies64();
+	__u32 ticks = cw_ticks_since(now, sent);
+
+	if (cw_ticks_since(now, acked) < ticks)
+		ticks = cw_ticks_since(now, acked);
+	if (cw_ticks_since(now, received) < ticks)
+		ticks = cw_ticks_since(now, received);
+	return cw_ticks_ns(ticks, tick_ns);
+}
+
+static __always_inline __u8 flags_read(struct tcp_sock *tcp)
+{
+	struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
+	__u8 flags = 0;
+
+	if (sk->sk_socket)
+		flags |= CW_ACCEPTED;
+	if (tcp->is_mptcp)
+		flags |= CW_MPTCP;
+	if (BPF_CORE_READ_BITFIELD(tcp, repair))
+		flags |= CW_REPAIR;
+	if (tcp->inet_conn.icsk_ulp_ops)
+		flags |= CW_ULP;
+	if (sk->sk_user_data)
+		flags |= CW_KERNEL;
+	return flags;
+}
+
+/* Everything but the age, which the map knows. */
+static __always_inline void observation_read(struct cw_observation *seen, struct tcp_sock *tcp)
+{
+	struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
+	struct socket *socket = sk->sk_socket;
+
+	seen->silence_ns = silence_read(tcp);
+	seen->rqueue = tcp->rcv_nxt - tcp->copied_seq;
+	seen->wqueue = tcp->write_seq - tcp->snd_una;
+	seen->state = sk->__sk_common.skc_state;
+	seen->flags = flags_read(tcp);
+	if (socket && socket->file)
+		seen->inode = socket->file->f_inode->i_ino;
+	tuple_read(&seen->tuple, &sk->__sk_common);
+}
+
+/*
+ * Looks at every socket in CLOSE_WAIT of the reader's network namespace and writes a struct cw_observation for each that
+ * is due. One that is not in the map yet (from before the start, or missed) is put there with its proven age.
+ * The iterator shows an element again when it did not fit: it is marked as checked only after it was written.
+ */
+SEC("iter/tcp")
+int close_wait_look(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct cw_observation seen = {};
+	struct cw_suspect *suspect;
+	struct tcp_sock *tcp;
+	__u64 key = (__u64)skc, now;
+
+	if (!skc || skc->skc_state != CW_TCP_CLOSE_WAIT)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(skc);
+	if (!tcp)
+		return 0;
+
+	now = bpf_ktime_get_ns();
+	observation_read(&seen, tcp);
+	seen.sock = key;
+	if (has_cookie)
+		seen.cookie = bpf_get_socket_cookie(tcp);
+	suspect = bpf_map_lookup_elem(&suspects, &key);
+	if (!suspect) {
+		struct cw_suspect found = {.since_ns = now - seen.silence_ns, .cookie = seen.cookie, .tuple = seen.tuple};
+
+		found.checked_ns = found.since_ns;
+		suspect_add(key, &found);
+		suspect = bpf_map_lookup_elem(&suspects, &key);
+		if (!suspect)
+			return 0;
+	}
+	if (!look_all && suspect->checked_ns + look_timeout_ns > now)
+		return 0;
+	seen.age_ns = now > suspect->since_ns ? now - suspect->since_ns : 0;
+	if (bpf_seq_write(ctx->meta->seq, &seen, sizeof(seen)))
+		return 0;
+	/* What stirred is due again when it has been silent for long enough, everything else after a whole timeout. */
+	suspect->checked_ns =
+		cw_judge(&seen, look_timeout_ns, slack_ns) == CW_NOT_SILENT ? now - seen.silence_ns : now;
+	return 0;
+}
+
+/* Releases what is condemned, in the reader's network namespace, if under the lock it still deserves it. */
+SEC("iter/tcp")
+int close_wait_release(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct cw_observation seen = {};
+	struct cw_condemned *doomed;
+	struct cw_suspect *suspect;
+	struct tcp_sock *tcp;
+	__u64 key = (__u64)skc, now;
+
+	if (!skc)
+		return 0;
+	doomed = bpf_map_lookup_elem(&condemned, &key);
+	if (!doomed || (doomed->verdict != CW_UNSEEN && !verifying))
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(skc);
+	if (!tcp)
+		return 0;
+	if (bpf_get_socket_cookie(tcp) != doomed->cookie) {
+		if (!verifying)
+			doomed->verdict = CW_LEFT;
+		return 0;
+	}
+	if (verifying) {
+		doomed->remains = 1;
+		return 0;
+	}
+	now = bpf_ktime_get_ns();
+	observation_read(&seen, tcp);
+	suspect = bpf_map_lookup_elem(&suspects, &key);
+	if (suspect && now > suspect->since_ns)
+		seen.age_ns = now - suspect->since_ns;
+	doomed->verdict = cw_judge(&seen, doomed->timeout_ns, slack_ns);
+	if (doomed->verdict == CW_GHOST && bpf_sock_destroy)
+		doomed->error = bpf_sock_destroy(skc);
+	return 0;
+}
+
+static __always_inline __u32 holding_flags(struct task_struct *leader)
+{
+	__u32 flags = 0;
+
+	if (leader->signal->flags & SIGNAL_STOP_STOPPED)
+		flags |= CW_HOLDER_STOPPED;
+	if (leader->ptrace)
+		flags |= CW_HOLDER_TRACED;
+	if (BPF_CORE_READ_BITFIELD(leader, frozen) || leader->flags & PF_FROZEN)
+		flags |= CW_HOLDER_FROZEN;
+	if (bpf_core_field_exists(leader->__state) && leader->__state & TASK_FROZEN)
+		flags |= CW_HOLDER_FROZEN;
+	return flags;
+}
+
+static __always_inline bool is_wanted(__u64 id)
+{
+	struct cw_suspect *suspect;
+
+	if (!has_sock_from_file)
+		return bpf_map_lookup_elem(&wanted_inodes, &id);
+	if (holders_of_condemned)
+		return bpf_map_lookup_elem(&condemned, &id);
+	suspect = bpf_map_lookup_elem(&suspects, &id);
+	return suspect && suspect->checked_ns >= look_started_ns;
+}
+
+/* Writes a struct cw_holding for each descriptor, of any process, of a socket that was just looked at. */
+SEC("iter/task_file")
+int close_wait_holders(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task, *leader;
+	struct file *file = ctx->file;
+	struct cw_holding holding = {};
+
+	if (!task || !file)
+		return 0;
+	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
+		return 0;
+	if (has_sock_from_file) {
+		struct socket *socket = bpf_sock_from_file(file);
+
+		if (!socket)
+			return 0;
+		holding.id = (__u64)socket->sk;
+	} else {
+		holding.id = file->f_inode->i_ino;
+	}
+	if (!is_wanted(holding.id))
+		return 0;
+	leader = task->group_leader;
+	holding.start_ns = leader->start_boottime;
+	holding.tgid = task->tgid;
+	holding.fd = ctx->fd;
+	holding.flags = holding_flags(leader);
+	bpf_seq_write(ctx->meta->seq, &holding, sizeof(holding));
+	return 0;
+}
