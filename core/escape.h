@@ -4,7 +4,7 @@
  *
  * Unsafe are: control characters (C0, DEL, C1), bytes that are no UTF-8, and the characters that show as nothing, or that
  * change how their neighbours show: line separators, bidirectional controls, zero-width and format characters,
- * variation selectors, tags, noncharacters. Everything else that is valid UTF-8 stays as it is.
+ * variation selectors, tags, private use, noncharacters. Everything else that is valid UTF-8 stays as it is.
  *
  * The output is bounded: of each text the first ESCAPE_MAX bytes are taken, and "..." is put behind when there were more.
  */
