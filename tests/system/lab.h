@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A laboratory on the real kernel: network namespaces of its own, processes in them that do what a test says, a daemon
+ * scoped to them, and independent looks at the truth. Nothing of the machine is touched: the test lives in a mount
+ * namespace of its own, with an empty /run, and all processes die with the test.
+ *
+ * Environment: GHOSTBUSTER and GHOSTBUSTER_PLUGINS name the daemon and the folder of its plugins (the build tree's
+ * otherwise); EGHOSTBUSTER_TEST_OPEN_SCOPE=1 leaves the scope open (for a machine that is all the tests' own);
+ * EGHOSTBUSTER_TEST_METHODS names the methods that this kernel must be able to, "iterator,sock_diag" by default.
+ *
+ * Whatever fails in here fails the test: nothing returns an error unless it says so.
+ */
+#ifndef TESTS_SYSTEM_LAB_H
+#define TESTS_SYSTEM_LAB_H
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define LAB_DIR "/run/lab"             /* in the test's own /run */
+#define LAB_PLUGINS LAB_DIR "/plugins" /* a copy: its path is trusted wherever the build tree is */
+#define LAB_PROGRAM LAB_DIR "/ghostbuster"
+#define LAB_PATIENCE_MS 60000 /* how long anything is waited for before it counts as lost */
+
+/* ---- the laboratory itself (lab.c) -------------------------------------------------------------------------------- */
+
+/* Called once in each test's process, before anything else. */
+void lab_open(void);
+
+/* Says why (with the text of `error` unless 0) and ends the test; in an actor, the actor. lab_on_failure replaces the printing and the exit in the test. */
+void lab_fail(const char *file, int line, int error, const char *format, ...)
+	__attribute__((format(printf, 4, 5), noreturn));
+extern void (*lab_on_failure)(const char *text);
+#define lab_require(condition, ...) ((condition) ? (void)0 : lab_fail(__FILE__, __LINE__, 0, __VA_ARGS__))
+#define lab_works(condition, ...) ((condition) ? (void)0 : lab_fail(__FILE__, __LINE__, errno, __VA_ARGS__))
+
+uint64_t lab_now_ms(void); /* CLOCK_MONOTONIC */
+void lab_sleep_ms(unsigned int ms);
+bool lab_open_scope(void);
+bool lab_has_method(const char *method);
+void lab_write_file(const char *path, mode_t mode, const char *text);
+
+/* A fork that dies with its parent; 0 in the child. */
+pid_t lab_fork(void);
+
+/* The exit code of a child, or -SIGNAL. */
+int lab_wait_exit(pid_t pid);
+
+/* ---- actors (lab_actor.c): processes that do what they are told ---------------------------------------------------- */
+
+#define LAB_ARGS 5
+
+/* What an actor can do: runs in the actor's process; 0 or more, or -errno. */
+typedef long (*lab_deed)(const long *args);
+
+struct lab_actor {
+	pid_t pid;
+	int control; /* the test's end */
+};
+
+struct lab_net;
+
+/* A child called `comm` in `net`; in a new network namespace, with lo up, when `net` is NULL. */
+void lab_actor_start(struct lab_actor *actor, const struct lab_net *net, const char *comm);
+void lab_actor_kill(struct lab_actor *actor);
+bool lab_actor_died(const struct lab_actor *actor, int *ret_status); /* waits; the status of waitpid(2) */
+
+/* Starts a deed; waits for its result; both. A dead actor fails the test. */
+void lab_begin(const struct lab_actor *actor, lab_deed deed, const long args[LAB_ARGS]);
+long lab_end(const struct lab_actor *actor);
+long lab_call(const struct lab_actor *actor, lab_deed deed, const long args[LAB_ARGS]);
+#define lab_do(actor, deed, ...) lab_call((actor), (deed), (const long[LAB_ARGS]){__VA_ARGS__})
+#define lab_start(actor, deed, ...) lab_begin((actor), (deed), (const long[LAB_ARGS]){__VA_ARGS__})
+/* As lab_do(), and an error fails the test. */
+#define lab_must(actor, deed, ...) \
+	lab_checked(__FILE__, __LINE__, #deed, lab_call((actor), (deed), (const long[LAB_ARGS]){__VA_ARGS__}))
+long lab_checked(const char *file, int line, const char *what, long result);
+
+/* ---- deeds (lab_deeds.c, lab_holders.c) ---------------------------------------------------------------------------- */
+
+enum lab_family { LAB_IPV4, LAB_IPV6, LAB_MAPPED, LAB_MPTCP }; /* MAPPED: IPv4 to a dual-stack listener */
+
+long deed_nothing(const long *args);
+long deed_listen(const long *args);   /* family, port, backlog -> fd */
+long deed_connect(const long *args);  /* family, port, source port or 0 -> fd */
+long deed_accept(const long *args);   /* listener -> fd */
+long deed_port(const long *args);     /* fd -> its local port */
+long deed_shutdown(const long *args); /* fd: half-closes it */
+long deed_close(const long *args);    /* fd */
+long deed_reset(const long *args);    /* fd: closes with an RST */
+
+/* Bytes follow a pattern, so that the reader can tell whether all came, in order. */
+long deed_send(const long *args);        /* fd, count, offset in the pattern -> sent by one send() */
+long deed_fill(const long *args);        /* fd -> sent until the queue was full */
+long deed_stream(const long *args);      /* fd, count, pause in ms: one byte a pause, then close -> sent */
+long deed_recv(const long *args);        /* fd -> one recv(); does not wait */
+long deed_read_to_end(const long *args); /* fd, offset -> read; -EILSEQ when the pattern is broken */
+long deed_poll(const long *args);        /* fd, ms -> what epoll reports (EPOLLIN, ...) or 0 */
+long deed_error(const long *args);       /* fd -> SO_ERROR */
+long deed_option(const long *args);      /* fd, level, option, int value */
+long deed_default_sigpipe(const long *args);
+long deed_setuid(const long *args); /* uid */
+
+/* Other ways to hold a socket. */
+long deed_fork_holder(const long *args); /* enum lab_comm -> pid of a child that holds all that the actor holds */
+long deed_stash(const long *args);       /* fd: closed, but in flight in a UNIX socket */
+long deed_uring(const long *args);       /* fd: closed, but registered in an io_uring */
+long deed_trace(const long *args);       /* pid: attaches as a debugger would, and stops it */
+long deed_untrace(const long *args);     /* pid */
+
+enum lab_comm { LAB_COMM_PLAIN, LAB_COMM_EXEMPT };
+#define LAB_EXEMPT "lab-exempt"
+
+/* ---- network namespaces (lab_net.c) -------------------------------------------------------------------------------- */
+
+struct lab_net {
+	struct lab_actor keeper; /* a process in it; pid 0 when a named one has none any more */
+	char name[32];           /* under /run/netns; "" when it has none */
+	char path[64];
+};
+
+void lab_net_make(struct lab_net *net);
+void lab_net_make_named(struct lab_net *net, const char *name); /* as `ip netns add` does */
+void lab_net_delete(struct lab_net *net);                       /* as `ip netns del` does; its keeper ends */
+
+/* Gives `net` an id in `observer`, by which its end can be seen without holding it. */
+void lab_net_watch(const struct lab_net *observer, const struct lab_net *net, int id);
+bool lab_net_alive(const struct lab_net *observer, int id);
+
+/* The truth, from the namespace's /proc/net/tcp and tcp6, not from the daemon. */
+enum { LAB_GONE = 0, LAB_ESTABLISHED = 1, LAB_LISTEN = 10, LAB_CLOSE_WAIT = 8 };
+
+struct lab_socket {
+	int state;
+	unsigned long send_queue, receive_queue, inode;
+};
+
+/* The socket with these ports; `remote` 0 for a listener. State LAB_GONE when there is none. */
+struct lab_socket lab_net_socket(const struct lab_net *net, unsigned int local, unsigned int remote);
+unsigned int lab_net_count(const struct lab_net *net, unsigned int local, int state);
+void lab_net_wait_state(const struct lab_net *net, unsigned int local, unsigned int remote, int state);
+
+/* ---- connections: the scenes that most tests play (lab_scene.c) ---------------------------------------------------- */
+
+/* A server and a client in one namespace, with a listener. */
+struct lab_scene {
+	struct lab_net net;
+	struct lab_actor server, client;
+	enum lab_family family;
+	unsigned int port;
+	int listener; /* in the server */
+};
+
+struct lab_connection {
+	int server_fd, client_fd;
+	unsigned int local, remote; /* ports, as the server sees them */
+};
+
+void lab_scene_make(struct lab_scene *scene, enum lab_family family, unsigned int port);
+void lab_scene_in(struct lab_scene *scene, enum lab_family family, unsigned int port); /* net is made already */
+void lab_scene_connect(struct lab_scene *scene, unsigned int source_port, struct lab_connection *ret_connection);
+
+/* A connection that the client closed, the server saw the end of, and forgot: a ghost to be. */
+void lab_scene_leak(struct lab_scene *scene, struct lab_connection *ret_connection);
+
+/* A connection whose client has only half-closed and still listens. The server has not read the end. */
+void lab_scene_half_close(struct lab_scene *scene, struct lab_connection *ret_connection);
+
+int lab_scene_state(const struct lab_scene *scene, const struct lab_connection *connection);
+void lab_scene_end(struct lab_scene *scene);
+
+/* ---- the daemon (lab_daemon.c) ------------------------------------------------------------------------------------- */
+
+struct lab_setup {
+	const char *name;    /* of its folder under LAB_DIR; "daemon" when NULL */
+	const char *timeout; /* "2s" when NULL */
+	const char *method;  /* not set when NULL */
+	const char *options; /* more options of tcp_close_wait: "action = \"report\";" */
+	const char *guard;   /* options of the guard */
+	const char *more;    /* more options of ghostbuster: "mode = \"observe\";" */
+	const char *arg[6];  /* more arguments */
+	const struct lab_net *net[4];
+};
+
+struct lab_daemon {
+	pid_t pid; /* 0 when it does not run */
+	int out, err;
+	char dir[64], config[96], control[96];
+	json_t *events; /* array of all journal lines */
+	char *line;     /* a begun line of the journal */
+	size_t line_size;
+	char *said; /* all of its standard error */
+	size_t said_size;
+};
+
+void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *setup); /* writes the file only */
+void lab_daemon_spawn(struct lab_daemon *daemon, const struct lab_setup *setup);     /* does not wait for it */
+void lab_daemon_start(struct lab_daemon *daemon, const struct lab_setup *setup);     /* until daemon.ready */
+void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup);     /* with the file that is there */
+int lab_daemon_exit(struct lab_daemon *daemon);                                      /* waits; as lab_wait_exit() */
+void lab_daemon_stop(struct lab_daemon *daemon);                                     /* SIGTERM; must exit with 0 */
+void lab_daemon_pump(struct lab_daemon *daemon, unsigned int ms); /* takes in what it says for so long */
+
+/* Which events of the journal are meant; what is 0 or NULL is not asked. */
+struct lab_match {
+	const char *event, *reason;
+	unsigned int local, remote; /* ports in "resource" */
+	pid_t owner;
+};
+
+#define LAB_MATCH(...) (&(const struct lab_match){__VA_ARGS__})
+unsigned int lab_daemon_count(const struct lab_daemon *daemon, const struct lab_match *match);
+/* Waits until there are `count`; the last of them (borrowed). */
+json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const struct lab_match *match);
+json_t *lab_daemon_expect(struct lab_daemon *daemon, const struct lab_match *match);
+void lab_daemon_wait_said(struct lab_daemon *daemon, const char *text); /* on standard error */
+
+/* Runs a program to its end (`argv[0]` is a path). Output is allocated. The exit code. */
+int lab_run(const char *const *argv, char **ret_out, char **ret_err);
+
+/* `ghostbuster COMMAND --json` against the daemon; the caller's reference. `argument` may be NULL. */
+json_t *lab_daemon_ask(const struct lab_daemon *daemon, const char *command, const char *argument);
+/* A number of the plugin's in `status`; -1 when there is none of this name. */
+long lab_daemon_number(const struct lab_daemon *daemon, const char *name);
+
+#endif

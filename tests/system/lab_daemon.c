@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+static void append(char **text, size_t *size, const char *bytes, size_t count)
+{
+	char *grown = realloc(*text, *size + count + 1);
+
+	lab_require(grown, "out of memory");
+	memcpy(grown + *size, bytes, count);
+	*text = grown;
+	*size += count;
+	grown[*size] = '\0';
+}
+
+/* ---- start and end ------------------------------------------------------------------------------------------------ */
+
+static void write_scope(FILE *file, const struct lab_setup *setup)
+{
+	const char *comma = "";
+
+	fputs("  scope: { netns = (", file);
+	for (size_t i = 0; i < sizeof(setup->net) / sizeof(setup->net[0]) && setup->net[i]; i++) {
+		const struct lab_net *net = setup->net[i];
+
+		if (!lab_open_scope())
+			fprintf(file, "%s\"%s\"", comma, net->name[0] ? net->name : net->path);
+		comma = ", ";
+	}
+	fputs("); };\n", file);
+	lab_require(comma[0], "a daemon without a scope would look at the whole machine");
+}
+
+void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *setup)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	lab_require(file, "out of memory");
+	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n", daemon->control);
+	write_scope(file, setup);
+	fprintf(file, "  guard: { %s };\n  %s\n};\n", setup->guard ? setup->guard : "", setup->more ? setup->more : "");
+	fprintf(file, "plugins: {\n  tcp_close_wait: {\n    enabled = true;\n    timeout = \"%s\";\n",
+		setup->timeout ? setup->timeout : "2s");
+	if (setup->method)
+		fprintf(file, "    method = \"%s\";\n", setup->method);
+	fprintf(file, "    %s\n  };\n};\n", setup->options ? setup->options : "");
+	fclose(file);
+	lab_write_file(daemon->config, 0600, text);
+}
+
+static void exec_daemon(const struct lab_daemon *daemon, const struct lab_setup *setup, int out, int err)
+{
+	const char *argv[16] = {LAB_PROGRAM, "-c", daemon->config, "--plugin-dir", LAB_PLUGINS};
+	int argc = 5;
+
+	for (size_t i = 0; i < sizeof(setup->arg) / sizeof(setup->arg[0]) && setup->arg[i]; i++)
+		argv[argc++] = setup->arg[i];
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	signal(SIGPIPE, SIG_DFL);
+	execv(LAB_PROGRAM, (char **)(void *)argv);
+	dprintf(STDERR_FILENO, LAB_PROGRAM ": %s\n", strerror(errno));
+	_exit(126);
+}
+
+void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup)
+{
+	int out[2], err[2];
+
+	lab_works(pipe2(out, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(err, O_CLOEXEC | O_NONBLOCK) == 0, "pipe");
+	fcntl(out[1], F_SETFL, 0);
+	fcntl(err[1], F_SETFL, 0);
+	daemon->pid = lab_fork();
+	if (daemon->pid == 0)
+		exec_daemon(daemon, setup, out[1], err[1]);
+	close(out[1]);
+	close(err[1]);
+	daemon->out = out[0];
+	daemon->err = err[0];
+	daemon->events = json_array();
+	daemon->line = daemon->said = NULL;
+	daemon->line_size = daemon->said_size = 0;
+	append(&daemon->said, &daemon->said_size, "", 0);
+}
+
+void lab_daemon_spawn(struct lab_daemon *daemon, const struct lab_setup *setup)
+{
+	*daemon = (struct lab_daemon){.out = -1, .err = -1};
+	snprintf(daemon->dir, sizeof(daemon->dir), LAB_DIR "/%s", setup->name ? setup->name : "daemon");
+	snprintf(daemon->config, sizeof(daemon->config), "%s/eghostbuster.cfg", daemon->dir);
+	snprintf(daemon->control, sizeof(daemon->control), "%s/control.sock", daemon->dir);
+	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
+	lab_daemon_configure(daemon, setup);
+	lab_daemon_again(daemon, setup);
+}
+
+void lab_daemon_start(struct lab_daemon *daemon, const struct lab_setup *setup)
+{
+	lab_daemon_spawn(daemon, setup);
+	lab_daemon_expect(daemon, LAB_MATCH(.event = "daemon.ready"));
+}
+
+int lab_daemon_exit(struct lab_daemon *daemon)
+{
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+	int status;
+
+	while (waitpid(daemon->pid, &status, WNOHANG) == 0) {
+		lab_require(lab_now_ms() < end, "the daemon does not end; it said:\n%s", daemon->said);
+		lab_daemon_pump(daemon, 10);
+	}
+	daemon->pid = 0;
+	lab_daemon_pump(daemon, 0);
+	close(daemon->out);
+	close(daemon->err);
+	daemon->out = daemon->err = -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void lab_daemon_stop(struct lab_daemon *daemon)
+{
+	int code;
+
+	kill(daemon->pid, SIGTERM);
+	code = lab_daemon_exit(daemon);
+	lab_require(code == 0, "the daemon ended with %d, wanted 0; it said:\n%s", code, daemon->said);
+}
+
+/* ---- what it says ------------------------------------------------------------------------------------------------- */
+
+static void take_line(struct lab_daemon *daemon, const char *line, size_t size)
+{
+	json_error_t error;
+	json_t *event = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
+
+	lab_require(json_is_object(event), "not a JSON object in the journal: %.*s (%s)", (int)size, line, error.text);
+	lab_require(json_is_string(json_object_get(event, "event")), "no event in the journal's line %.*s", (int)size,
+		    line);
+	json_array_append_new(daemon->events, event);
+}
+
+static bool take(struct lab_daemon *daemon, int fd, bool journal)
+{
+	char bytes[65536];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+	char *newline, *line;
+
+	if (n <= 0)
+		return false;
+	if (!journal) {
+		append(&daemon->said, &daemon->said_size, bytes, (size_t)n);
+		return true;
+	}
+	append(&daemon->line, &daemon->line_size, bytes, (size_t)n);
+	for (line = daemon->line; (newline = strchr(line, '\n')); line = newline + 1)
+		take_line(daemon, line, (size_t)(newline - line));
+	daemon->line_size -= (size_t)(line - daemon->line);
+	memmove(daemon->line, line, daemon->line_size + 1);
+	return true;
+}
+
+void lab_daemon_pump(struct lab_daemon *daemon, unsigned int ms)
+{
+	uint64_t now = lab_now_ms(), end = now + ms;
+
+	do {
+		struct pollfd ready[] = {{.fd = daemon->out, .events = POLLIN}, {.fd = daemon->err, .events = POLLIN}};
+		bool more;
+
+		do {
+			more = take(daemon, daemon->out, true);
+			more |= take(daemon, daemon->err, false);
+		} while (more);
+		now = lab_now_ms();
+		if (now < end && poll(ready, 2, (int)(end - now)) > 0 &&
+		    ((ready[0].revents | ready[1].revents) & POLLIN) == 0)
+			lab_sleep_ms(1); /* it has ended: both are at their end */
+		now = lab_now_ms();
+	} while (now < end);
+}
+
+static bool owner_is(const json_t *event, pid_t pid)
+{
+	const json_t *owner;
+	size_t i;
+
+	json_array_foreach(json_object_get(event, "owners"), i,
+			   owner) if (json_integer_value(json_object_get(owner, "pid")) == pid) return true;
+	return false;
+}
+
+/* "tcp LOCAL:PORT -> REMOTE:PORT" */
+static bool ports_are(const char *resource, unsigned int local, unsigned int remote)
+{
+	char text[32];
+	size_t length;
+
+	if (!local && !remote)
+		return true;
+	if (!resource)
+		return false;
+	snprintf(text, sizeof(text), ":%u -> ", local);
+	if (local && !strstr(resource, text))
+		return false;
+	length = (size_t)snprintf(text, sizeof(text), ":%u", remote);
+	return !remote || (strlen(resource) > length && strcmp(resource + strlen(resource) - length, text) == 0);
+}
+
+static bool matches(const json_t *event, const struct lab_match *match)
+{
+	const char *name = json_string_value(json_object_get(event, "event"));
+	const char *reason = json_string_value(json_object_get(event, "reason"));
+
+	return (!match->event || strcmp(name, match->event) == 0) &&
+	       (!match->reason || (reason && strcmp(reason, match->reason) == 0)) &&
+	       ports_are(json_string_value(json_object_get(event, "resource")), match->local, match->remote) &&
+	       (!match->owner || owner_is(event, match->owner));
+}
+
+unsigned int lab_daemon_count(const struct lab_daemon *daemon, const struct lab_match *match)
+{
+	unsigned int count = 0;
+	const json_t *event;
+	size_t i;
+
+	json_array_foreach(daemon->events, i, event) count += matches(event, match);
+	return count;
+}
+
+static json_t *nth(const struct lab_daemon *daemon, unsigned int n, const struct lab_match *match)
+{
+	json_t *event;
+	size_t i;
+
+	json_array_foreach(daemon->events, i, event) if (matches(event, match) && --n == 0) return event;
+	return NULL;
+}
+
+static void fail_with_story(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found)
+{
+	char *events = json_dumps(daemon->events, JSON_COMPACT);
+	size_t length = strlen(events);
+
+	lab_fail(__FILE__, __LINE__, 0, "waited in vain for %s (%u, found %u); it said:\n%s\njournal: %s", what, wanted,
+		 found, daemon->said, length > 3000 ? events + length - 3000 : events);
+}
+
+json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const struct lab_match *match)
+{
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+	unsigned int found;
+
+	while ((found = lab_daemon_count(daemon, match)) < count) {
+		int status;
+
+		if (lab_now_ms() > end)
+			fail_with_story(daemon, match->event, count, found);
+		lab_daemon_pump(daemon, 20);
+		if (daemon->pid && waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
+			daemon->pid = 0;
+			lab_daemon_pump(daemon, 0);
+			if (lab_daemon_count(daemon, match) < count)
+				lab_fail(__FILE__, __LINE__, 0, "the daemon ended (status %#x); it said:\n%s",
+					 (unsigned int)status, daemon->said);
+		}
+	}
+	return nth(daemon, count, match);
+}
+
+json_t *lab_daemon_expect(struct lab_daemon *daemon, const struct lab_match *match)
+{
+	return lab_daemon_wait(daemon, 1, match);
+}
+
+void lab_daemon_wait_said(struct lab_daemon *daemon, const char *text)
+{
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+
+	while (!strstr(daemon->said, text)) {
+		lab_require(lab_now_ms() < end, "never said \"%s\", but:\n%s", text, daemon->said);
+		lab_daemon_pump(daemon, 20);
+	}
+}
+
+/* ---- asking it ---------------------------------------------------------------------------------------------------- */
+
+static void drain(int fds[2], char **texts[2])
+{
+	size_t sizes[2] = {0, 0};
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+
+	while (fds[0] >= 0 || fds[1] >= 0) {
+		struct pollfd ready[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
+
+		lab_require(lab_now_ms() < end && poll(ready, 2, LAB_PATIENCE_MS) > 0, "a command does not end");
+		for (int i = 0; i < 2; i++) {
+			char bytes[16384];
+			ssize_t n;
+
+			if (fds[i] < 0 || !ready[i].revents)
+				continue;
+			n = read(fds[i], bytes, sizeof(bytes));
+			if (n > 0) {
+				append(texts[i], &sizes[i], bytes, (size_t)n);
+				continue;
+			}
+			close(fds[i]);
+			fds[i] = -1;
+		}
+	}
+}
+
+int lab_run(const char *const *argv, char **ret_out, char **ret_err)
+{
+	int out[2], err[2];
+	pid_t pid;
+
+	lab_works(pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0, "pipe");
+	pid = lab_fork();
+	if (pid == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		dup2(err[1], STDERR_FILENO);
+		execv(argv[0], (char **)(uintptr_t)argv);
+		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+		_exit(126);
+	}
+	close(out[1]);
+	close(err[1]);
+	*ret_out = strdup("");
+	*ret_err = strdup("");
+	drain((int[2]){out[0], err[0]}, (char **[2]){ret_out, ret_err});
+	return lab_wait_exit(pid);
+}
+
+json_t *lab_daemon_ask(const struct lab_daemon *daemon, const char *command, const char *argument)
+{
+	const char *argv[] = {LAB_PROGRAM, "-c", daemon->config, command, "--json", argument, NULL};
+	_cleanup_free_ char *out = NULL, *err = NULL;
+	int code = lab_run(argv, &out, &err);
+	json_error_t error;
+	json_t *answer;
+
+	lab_require(code == 0, "ghostbuster %s ended with %d: %s", command, code, err);
+	answer = json_loads(out, 0, &error);
+	lab_require(answer, "ghostbuster %s --json: %s in\n%s", command, error.text, out);
+	return answer;
+}
+
+/* The first member of this name, at any depth. */
+static const json_t *find_member(const json_t *value, const char *name)
+{
+	const json_t *child, *found = NULL;
+	const char *key;
+	size_t i;
+
+	if (json_is_object(value)) {
+		if ((found = json_object_get(value, name)))
+			return found;
+		json_object_foreach((json_t *)(uintptr_t)value, key,
+				    child) if ((found = find_member(child, name))) return found;
+	}
+	json_array_foreach(value, i, child) if ((found = find_member(child, name))) return found;
+	return NULL;
+}
+
+long lab_daemon_number(const struct lab_daemon *daemon, const char *name)
+{
+	json_t *status = lab_daemon_ask(daemon, "status", NULL);
+	const json_t *value = find_member(status, name);
+	long number = json_is_integer(value) ? (long)json_integer_value(value) : -1;
+
+	json_decref(status);
+	return number;
+}
