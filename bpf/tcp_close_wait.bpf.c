@@ -160,7 +160,7 @@ static __always_inline __u8 flags_read(struct tcp_sock *tcp)
 
 	if (sk->sk_socket)
 		flags |= CW_ACCEPTED;
-	if (tcp->is_mptcp)
+	if (bpf_core_field_exists(tcp->is_mptcp) && tcp->is_mptcp) /* not there without CONFIG_MPTCP */
 		flags |= CW_MPTCP;
 	if (BPF_CORE_READ_BITFIELD(tcp, repair))
 		flags |= CW_REPAIR;
