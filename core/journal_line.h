@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An event as a line. Written by hand, because a machine with many leaks has many lines: jansson needs several times as
- * long for the same. The tests parse every line with jansson.
+ * An event as a line. JSON is written by hand, too: nothing is allocated for a value, and characters that would deceive
+ * the reader of a terminal are escaped, which jansson leaves as they are. The tests parse every line with jansson.
  */
 #ifndef CORE_JOURNAL_LINE_H
 #define CORE_JOURNAL_LINE_H
