@@ -15,7 +15,7 @@
 #define S_IFSOCK 0140000
 #define IPPROTO_TCP 6
 #define SIGNAL_STOP_STOPPED 0x00000001
-#define PF_FROZEN 0x00010000  /* before 6.1 */
+#define PF_FROZEN 0x00010000   /* before 6.1 */
 #define TASK_FROZEN 0x00008000 /* from 6.1 */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -79,6 +79,7 @@ static __always_inline void tuple_read(struct cw_tuple *tuple, const struct sock
 	tuple->family = skc->skc_family;
 	tuple->local_port = skc->skc_num;
 	tuple->remote_port = __builtin_bswap16(skc->skc_dport);
+	tuple->bound_if = skc->skc_bound_dev_if;
 	if (skc->skc_family == CW_AF_INET6) {
 		__u32 *local = (__u32 *)tuple->local_addr, *remote = (__u32 *)tuple->remote_addr;
 
@@ -214,7 +215,8 @@ int close_wait_look(struct bpf_iter__tcp *ctx)
 		seen.cookie = bpf_get_socket_cookie(tcp);
 	suspect = bpf_map_lookup_elem(&suspects, &key);
 	if (!suspect) {
-		struct cw_suspect found = {.since_ns = now - seen.silence_ns, .cookie = seen.cookie, .tuple = seen.tuple};
+		struct cw_suspect found = {
+			.since_ns = now - seen.silence_ns, .cookie = seen.cookie, .tuple = seen.tuple};
 
 		found.checked_ns = found.since_ns;
 		suspect_add(key, &found);
@@ -228,8 +230,15 @@ int close_wait_look(struct bpf_iter__tcp *ctx)
 	if (bpf_seq_write(ctx->meta->seq, &seen, sizeof(seen)))
 		return 0;
 	/* What stirred is due again when it has been silent for long enough, everything else after a whole timeout. */
-	suspect->checked_ns =
-		cw_judge(&seen, look_timeout_ns, slack_ns) == CW_NOT_SILENT ? now - seen.silence_ns : now;
+	switch (cw_judge(&seen, look_timeout_ns, slack_ns)) {
+	case CW_TOO_YOUNG:
+		break;
+	case CW_NOT_SILENT:
+		suspect->checked_ns = now - seen.silence_ns;
+		break;
+	default:
+		suspect->checked_ns = now;
+	}
 	return 0;
 }
 

@@ -13,12 +13,13 @@
 #define CW_AF_INET6 10
 
 struct cw_tuple {
-	__u32 netns;           /* ns.inum */
-	__u16 family;          /* AF_INET, AF_INET6; an IPv4-mapped socket is AF_INET6 */
-	__u16 local_port;      /* host order */
-	__u16 remote_port;     /* host order */
-	__u16 reserved[3];
-	__u8 local_addr[16];   /* network order; IPv4 in the first 4 bytes, the others 0 */
+	__u32 netns;       /* ns.inum */
+	__u16 family;      /* AF_INET, AF_INET6; an IPv4-mapped socket is AF_INET6 */
+	__u16 local_port;  /* host order */
+	__u16 remote_port; /* host order */
+	__u16 reserved;
+	__u32 bound_if;      /* SO_BINDTODEVICE, or a VRF: the same addresses may stand in each; 0: none */
+	__u8 local_addr[16]; /* network order; IPv4 in the first 4 bytes, the others 0 */
 	__u8 remote_addr[16];
 };
 
@@ -40,7 +41,7 @@ enum cw_flag {
 
 /* One look at one socket. */
 struct cw_observation {
-	__u64 sock;       /* key of `suspects`; 0 when it was seen by sock_diag and is not in the map */
+	__u64 sock; /* key of `suspects`; 0 when it was seen by sock_diag and is not in the map */
 	__u64 cookie;
 	__u64 age_ns;     /* in CLOSE_WAIT, a lower bound */
 	__u64 silence_ns; /* since the last data sent, data received or acknowledgement received; a lower bound */
@@ -57,19 +58,19 @@ struct cw_observation {
 struct cw_condemned {
 	__u64 cookie;
 	__u64 timeout_ns;
-	__s32 error;   /* what bpf_sock_destroy() returned, when `verdict` is CW_GHOST */
-	__u8 verdict;  /* enum cw_verdict under the lock; CW_UNSEEN until the pass meets it */
-	__u8 remains;  /* the pass that verifies met it again */
+	__s32 error;  /* what bpf_sock_destroy() returned, when `verdict` is CW_GHOST */
+	__u8 verdict; /* enum cw_verdict under the lock; CW_UNSEEN until the pass meets it */
+	__u8 remains; /* the pass that verifies met it again */
 	__u16 reserved;
 };
 
 /* One descriptor of a looked-for socket. */
 struct cw_holding {
-	__u64 id;          /* the socket's address, or its inode number where bpf_sock_from_file() is missing */
-	__u64 start_ns;    /* of the thread group, since boot (CLOCK_BOOTTIME) */
+	__u64 id;       /* the socket's address, or its inode number where bpf_sock_from_file() is missing */
+	__u64 start_ns; /* of the thread group, since boot (CLOCK_BOOTTIME) */
 	__s32 tgid;
 	__s32 fd;
-	__u32 flags;       /* enum cw_holding_flag */
+	__u32 flags; /* enum cw_holding_flag */
 	__u32 reserved;
 };
 
@@ -78,7 +79,7 @@ enum cw_holding_flag { CW_HOLDER_STOPPED = 1 << 0, CW_HOLDER_TRACED = 1 << 1, CW
 enum cw_verdict {
 	CW_UNSEEN = 0,
 	CW_GHOST,
-	CW_LEFT,       /* no longer in CLOSE_WAIT, or another socket */
+	CW_LEFT, /* no longer in CLOSE_WAIT, or another socket */
 	CW_TOO_YOUNG,
 	CW_NOT_SILENT, /* somebody still sends, or acknowledges */
 	CW_UNSENT,     /* its send queue is not empty */
@@ -102,8 +103,8 @@ _Static_assert(sizeof(struct cw_holding) == 32, "shared with the kernel");
  * socket that never stirred again shows a silence up to two ticks short of its age, and would miss its deadline. It is
  * never short on age, which is measured in nanoseconds.
  */
-static inline __attribute__((always_inline)) enum cw_verdict cw_judge(const struct cw_observation *seen, __u64 timeout_ns,
-								      __u64 slack_ns)
+static inline __attribute__((always_inline)) enum cw_verdict cw_judge(const struct cw_observation *seen,
+								      __u64 timeout_ns, __u64 slack_ns)
 {
 	if (seen->state != CW_TCP_CLOSE_WAIT)
 		return CW_LEFT;

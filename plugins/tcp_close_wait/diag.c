@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "diag.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+
+#define ASKS_A_MESSAGE 64
+#define DUMP_TRIES 3
+
+/* Sockets do not come into being in CLOSE_WAIT in the middle of nowhere: one buffer for this thread is enough. */
+static _Alignas(8) char buffer[65536];
+
+int cw_diag_open(void)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int room = 1 << 20;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+	return fd;
+}
+
+static struct inet_diag_req_v2 *request_put(struct nlmsghdr *header, uint16_t type, uint16_t flags, uint32_t sequence)
+{
+	struct inet_diag_req_v2 *request;
+
+	header->nlmsg_type = type;
+	header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	header->nlmsg_seq = sequence;
+	request = mnl_nlmsg_put_extra_header(header, sizeof(*request));
+	request->sdiag_protocol = IPPROTO_TCP;
+	request->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+	return request;
+}
+
+static int attribute_take(const struct nlattr *attribute, void *data)
+{
+	const struct nlattr **table = data;
+
+	if (mnl_attr_get_type(attribute) <= INET_DIAG_MAX)
+		table[mnl_attr_get_type(attribute)] = attribute;
+	return MNL_CB_OK;
+}
+
+static uint8_t ulp_flags(const struct nlattr *ulp)
+{
+	const struct nlattr *nested;
+
+	mnl_attr_for_each_nested(nested, ulp)
+	{
+		if (mnl_attr_get_type(nested) == INET_ULP_INFO_NAME && mnl_attr_get_payload_len(nested) >= 5 &&
+		    memcmp(mnl_attr_get_payload(nested), "mptcp", 5) == 0)
+			return CW_MPTCP | CW_ULP;
+	}
+	return CW_ULP;
+}
+
+static uint64_t silence_of(const struct nlattr *info_attribute, uint64_t tick_ns)
+{
+	struct tcp_info info = {0};
+	size_t size = mnl_attr_get_payload_len(info_attribute);
+	uint32_t least;
+	uint64_t silence_ns;
+
+	memcpy(&info, mnl_attr_get_payload(info_attribute), size < sizeof(info) ? size : sizeof(info));
+	least = info.tcpi_last_data_sent;
+	if (info.tcpi_last_data_recv < least)
+		least = info.tcpi_last_data_recv;
+	if (info.tcpi_last_ack_recv < least)
+		least = info.tcpi_last_ack_recv;
+	silence_ns = (uint64_t)least * 1000000;
+	return silence_ns > tick_ns ? silence_ns - tick_ns : 0;
+}
+
+static int message_parse(const struct nlmsghdr *header, uint64_t tick_ns, struct cw_observation *ret_seen)
+{
+	const struct inet_diag_msg *message = mnl_nlmsg_get_payload(header);
+	const struct nlattr *table[INET_DIAG_MAX + 1] = {0};
+	struct cw_observation seen = {0};
+	size_t address;
+
+	if (mnl_nlmsg_get_payload_len(header) < sizeof(*message))
+		return -EPROTO;
+	mnl_attr_parse(header, sizeof(*message), attribute_take, table);
+	if (!table[INET_DIAG_INFO])
+		return -EPROTO;
+	seen.cookie = message->id.idiag_cookie[0] | (uint64_t)message->id.idiag_cookie[1] << 32;
+	seen.silence_ns = silence_of(table[INET_DIAG_INFO], tick_ns);
+	seen.rqueue = message->idiag_rqueue;
+	seen.wqueue = message->idiag_wqueue;
+	seen.inode = message->idiag_inode;
+	seen.state = message->idiag_state;
+	if (seen.inode)
+		seen.flags |= CW_ACCEPTED;
+	if (table[INET_DIAG_ULP_INFO])
+		seen.flags |= ulp_flags(table[INET_DIAG_ULP_INFO]);
+	seen.tuple.family = message->idiag_family;
+	seen.tuple.local_port = ntohs(message->id.idiag_sport);
+	seen.tuple.remote_port = ntohs(message->id.idiag_dport);
+	seen.tuple.bound_if = message->id.idiag_if;
+	address = message->idiag_family == AF_INET ? 4 : 16;
+	memcpy(seen.tuple.local_addr, message->id.idiag_src, address);
+	memcpy(seen.tuple.remote_addr, message->id.idiag_dst, address);
+	*ret_seen = seen;
+	return 0;
+}
+
+static int dump_error(const struct nlmsghdr *header)
+{
+	const struct nlmsgerr *error = mnl_nlmsg_get_payload(header);
+
+	return mnl_nlmsg_get_payload_len(header) < sizeof(*error) ? -EPROTO : error->error;
+}
+
+/* One datagram of a dump: 1 when it was the last. */
+static int dump_datagram(size_t length, uint64_t tick_ns, int (*take)(struct cw_observation *, void *), void *arg)
+{
+	const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
+	int left = (int)length, r;
+
+	for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+		struct cw_observation seen;
+
+		if (header->nlmsg_flags & NLM_F_DUMP_INTR)
+			return -EINTR;
+		if (header->nlmsg_type == NLMSG_DONE)
+			return 1;
+		if (header->nlmsg_type == NLMSG_ERROR)
+			return dump_error(header);
+		r = message_parse(header, tick_ns, &seen);
+		if (r == 0 && seen.state == CW_TCP_CLOSE_WAIT)
+			r = take(&seen, arg);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int dump_family(int fd, int family, uint64_t tick_ns, int (*take)(struct cw_observation *, void *), void *arg)
+{
+	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	struct inet_diag_req_v2 *request = request_put(header, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, 1);
+	int r = 0;
+
+	request->sdiag_family = (uint8_t)family;
+	request->idiag_states = 1U << CW_TCP_CLOSE_WAIT;
+	if (send(fd, header, header->nlmsg_len, 0) < 0)
+		return -errno;
+	while (r == 0) {
+		ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
+
+		r = got < 0 ? -errno : dump_datagram((size_t)got, tick_ns, take, arg);
+	}
+	return r < 0 ? r : 0;
+}
+
+int cw_diag_dump(int fd, uint64_t tick_ns, int (*take)(struct cw_observation *seen, void *arg), void *arg)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	int r = 0;
+
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		for (int try = 0; try < DUMP_TRIES; try++) {
+			r = dump_family(fd, families[i], tick_ns, take, arg);
+			if (r != -EINTR && r != -ENOBUFS)
+				break;
+		}
+	}
+	return r;
+}
+
+static void ask_put(struct inet_diag_req_v2 *request, const struct cw_diag_ask *ask)
+{
+	size_t address = ask->tuple->family == AF_INET ? 4 : 16;
+
+	request->sdiag_family = (uint8_t)ask->tuple->family;
+	request->idiag_states =
+		1U << CW_TCP_CLOSE_WAIT; /* the kernel ignores it here: cookie and re-reading are what counts */
+	request->id.idiag_sport = htons(ask->tuple->local_port);
+	request->id.idiag_dport = htons(ask->tuple->remote_port);
+	memcpy(request->id.idiag_src, ask->tuple->local_addr, address);
+	memcpy(request->id.idiag_dst, ask->tuple->remote_addr, address);
+	request->id.idiag_if = ask->tuple->bound_if;
+	request->id.idiag_cookie[0] = (uint32_t)ask->cookie;
+	request->id.idiag_cookie[1] = (uint32_t)(ask->cookie >> 32);
+}
+
+/* An answer to the ask with this sequence number, counted from `first`. */
+static void answer_take(const struct nlmsghdr *header, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count)
+{
+	struct cw_diag_ask *ask;
+
+	if (header->nlmsg_seq == 0 || header->nlmsg_seq > count)
+		return;
+	ask = &asks[header->nlmsg_seq - 1];
+	if (header->nlmsg_type == NLMSG_ERROR)
+		ask->error = dump_error(header);
+	else
+		ask->error = message_parse(header, tick_ns, &ask->seen);
+}
+
+/* Reads until the last ask is answered: the kernel answers in order. */
+static int answers_read(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count)
+{
+	while (asks[count - 1].error == -EINPROGRESS) {
+		ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
+		const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
+		int left = (int)got;
+
+		if (got < 0)
+			return -errno;
+		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
+			answer_take(header, tick_ns, asks, count);
+	}
+	return 0;
+}
+
+static int asks_send(int fd, uint16_t type, struct cw_diag_ask *asks, size_t count)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct nlmsghdr *header = mnl_nlmsg_put_header(buffer + length);
+		bool acknowledge = type == SOCK_DESTROY && i + 1 == count;
+
+		ask_put(request_put(header, type, acknowledge ? NLM_F_ACK : 0, (uint32_t)i + 1), &asks[i]);
+		asks[i].error = -EINPROGRESS;
+		length += MNL_ALIGN(header->nlmsg_len);
+	}
+	return send(fd, buffer, length, 0) < 0 ? -errno : 0;
+}
+
+int cw_diag_get(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count)
+{
+	int r = 0;
+
+	for (size_t at = 0; at < count && r == 0; at += ASKS_A_MESSAGE) {
+		size_t some = count - at < ASKS_A_MESSAGE ? count - at : ASKS_A_MESSAGE;
+
+		r = asks_send(fd, SOCK_DIAG_BY_FAMILY, asks + at, some);
+		if (r == 0)
+			r = answers_read(fd, tick_ns, asks + at, some);
+	}
+	return r;
+}
+
+int cw_diag_destroy(int fd, struct cw_diag_ask *asks, size_t count)
+{
+	int r = 0;
+
+	for (size_t at = 0; at < count && r == 0; at += ASKS_A_MESSAGE) {
+		size_t some = count - at < ASKS_A_MESSAGE ? count - at : ASKS_A_MESSAGE;
+
+		r = asks_send(fd, SOCK_DESTROY, asks + at, some);
+		if (r == 0)
+			r = answers_read(fd, 0, asks + at, some);
+		/* Only the last asked for an acknowledgement, an error is answered in any case. */
+		for (size_t i = 0; i < some && r == 0; i++)
+			if (asks[at + i].error == -EINPROGRESS)
+				asks[at + i].error = 0;
+	}
+	return r;
+}
+
+int cw_diag_in_repair(int32_t pid, int32_t fd)
+{
+	int process = (int)syscall(SYS_pidfd_open, pid, 0), copy, value = 0, r;
+	socklen_t size = sizeof(value);
+
+	if (process < 0)
+		return -errno;
+	copy = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+	r = copy < 0 || getsockopt(copy, IPPROTO_TCP, TCP_REPAIR, &value, &size) < 0 ? -errno : value != 0;
+	if (copy >= 0)
+		close(copy);
+	close(process);
+	return r;
+}

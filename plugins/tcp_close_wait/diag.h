@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sock_diag: to look, to look again at one exact socket, and to destroy it, where the iterators cannot. */
+#ifndef TCP_CLOSE_WAIT_DIAG_H
+#define TCP_CLOSE_WAIT_DIAG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcp_close_wait.h"
+
+/* A netlink socket for the network namespace of the calling thread. */
+int cw_diag_open(void);
+
+/*
+ * Gives every socket in CLOSE_WAIT to `take`, without its age, its key in the map and its namespace. -ENOENT: the kernel
+ * has no tcp_diag. A dump that the kernel interrupts is repeated, a few times.
+ */
+int cw_diag_dump(int fd, uint64_t tick_ns, int (*take)(struct cw_observation *seen, void *arg), void *arg);
+
+/* One question about one exact socket, named by tuple and cookie: never by the tuple alone. */
+struct cw_diag_ask {
+	const struct cw_tuple *tuple;
+	uint64_t cookie;
+	int error;                  /* answer: 0, -ENOENT (gone, or another socket has the tuple), or another -errno */
+	struct cw_observation seen; /* answer of cw_diag_get() */
+};
+
+/* Both put many questions into one message. 0: each ask has its own answer; -errno: none of those still -EINPROGRESS. */
+int cw_diag_get(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count);
+int cw_diag_destroy(int fd, struct cw_diag_ask *asks, size_t count);
+
+/* Whether the socket behind a process's descriptor is in TCP_REPAIR mode: 1, 0, -errno. */
+int cw_diag_in_repair(int32_t pid, int32_t fd);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernel.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "tcp_close_wait.skel.h"
+
+/* The forms in which the programs may load, the best first. */
+struct form {
+	bool looks, releases;
+};
+
+static const struct form forms[] = {
+	{.looks = true, .releases = true},   /* 6.5: bpf_sock_destroy() */
+	{.looks = true, .releases = false},  /* 5.12: bpf_get_socket_cookie() in tracing, bpf_sock_from_file() */
+	{.looks = false, .releases = false}, /* 5.8 */
+};
+
+static char last_words[512];
+
+/* libbpf prints pages while a form is tried that the kernel refuses; the last line is what a person may need. */
+static int last_words_keep(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(last_words, sizeof(last_words), format, args);
+		last_words[strcspn(last_words, "\n")] = 0;
+	}
+	return 0;
+}
+
+static uint64_t tick_read(void)
+{
+	struct timespec tick;
+
+	/* The coarse clock advances once a jiffy. */
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec || !tick.tv_nsec)
+		return 10000000;
+	return (uint64_t)tick.tv_nsec;
+}
+
+static bool has_sock_destroy(void)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = btf && btf__find_by_name_kind(btf, "bpf_sock_destroy", BTF_KIND_FUNC) >= 0;
+
+	btf__free(btf);
+	return found;
+}
+
+static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tick_ns, uint64_t slack_ns,
+		     struct tcp_close_wait_bpf **ret_skel)
+{
+	struct tcp_close_wait_bpf *skel = tcp_close_wait_bpf__open();
+	int r;
+
+	if (!skel)
+		return -errno;
+	skel->rodata->has_cookie = form->looks;
+	skel->rodata->has_sock_from_file = form->looks;
+	skel->rodata->tick_ns = tick_ns;
+	skel->rodata->slack_ns = slack_ns;
+	bpf_program__set_autoload(skel->progs.close_wait_look, form->looks);
+	bpf_program__set_autoload(skel->progs.close_wait_release, form->releases);
+	bpf_map__set_max_entries(skel->maps.suspects, max_tracked);
+	bpf_map__set_max_entries(skel->maps.condemned, max_tracked);
+	bpf_map__set_max_entries(skel->maps.wanted_inodes, max_tracked);
+	r = tcp_close_wait_bpf__load(skel);
+	if (r < 0) {
+		tcp_close_wait_bpf__destroy(skel);
+		return r;
+	}
+	*ret_skel = skel;
+	return 0;
+}
+
+static bool form_suits(const struct form *form, enum cw_method method, bool sock_destroy)
+{
+	if (form->releases && !sock_destroy)
+		return false;
+	if (method == CW_METHOD_ITERATOR)
+		return form->releases;
+	if (method ==
+	    CW_METHOD_SOCK_DIAG) /* as on a kernel without these: nothing but the tracepoint and the inode numbers */
+		return !form->looks;
+	return true;
+}
+
+int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max_tracked, char *ret_why,
+		   size_t why_size)
+{
+	libbpf_print_fn_t printer = libbpf_set_print(last_words_keep);
+	struct cw_kernel opened = {.tick_ns = tick_read()};
+	bool sock_destroy = has_sock_destroy();
+	int r = -EOPNOTSUPP;
+
+	opened.slack_ns = 2 * opened.tick_ns;
+	last_words[0] = 0;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (!form_suits(&forms[i], method, sock_destroy))
+			continue;
+		r = form_load(&forms[i], max_tracked, opened.tick_ns, opened.slack_ns, &opened.skel);
+		if (r == 0) {
+			opened.looks = forms[i].looks;
+			opened.releases = forms[i].releases;
+			break;
+		}
+	}
+	if (r == 0) {
+		r = tcp_close_wait_bpf__attach(opened.skel);
+		if (r < 0)
+			tcp_close_wait_bpf__destroy(opened.skel);
+	}
+	libbpf_set_print(printer);
+	if (r < 0)
+		snprintf(ret_why, why_size, "%s", last_words);
+	else
+		*kernel = opened;
+	return r;
+}
+
+void cw_kernel_close(struct cw_kernel *kernel)
+{
+	tcp_close_wait_bpf__destroy(kernel->skel);
+	*kernel = (struct cw_kernel){0};
+}
+
+#define WALK_BATCH 4096
+
+int cw_kernel_walk(const struct cw_kernel *kernel, int (*fn)(const struct cw_entry *entry, void *arg), void *arg)
+{
+	int map = bpf_map__fd(kernel->skel->maps.suspects), r;
+	struct cw_suspect *values = calloc(WALK_BATCH, sizeof(*values));
+	uint64_t *keys = calloc(WALK_BATCH, sizeof(*keys));
+	uint32_t position = 0;
+	bool first = true;
+
+	r = keys && values ? 0 : -ENOMEM;
+	while (r == 0) {
+		uint32_t count = WALK_BATCH;
+		/* -ENOENT says that this was the last batch; what it brought counts. */
+		int end = bpf_map_lookup_batch(map, first ? NULL : &position, &position, keys, values, &count, NULL);
+
+		if (end < 0 && end != -ENOENT) {
+			r = end;
+			break;
+		}
+		for (uint32_t i = 0; i < count && r == 0; i++)
+			r = fn(&(struct cw_entry){.sock = keys[i], .suspect = values[i]}, arg);
+		first = false;
+		if (end == -ENOENT)
+			break;
+	}
+	free(keys);
+	free(values);
+	return r;
+}
+
+int cw_kernel_find(const struct cw_kernel *kernel, uint64_t sock, struct cw_suspect *ret_suspect)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(kernel->skel->maps.suspects), &sock, ret_suspect);
+}
+
+void cw_kernel_forget(const struct cw_kernel *kernel, uint64_t sock)
+{
+	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.suspects), &sock);
+}
+
+uint64_t cw_kernel_missed(const struct cw_kernel *kernel)
+{
+	return __atomic_load_n(&kernel->skel->bss->missed, __ATOMIC_RELAXED);
+}
+
+uint64_t cw_kernel_recursion_misses(const struct cw_kernel *kernel)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(kernel->skel->progs.close_wait_track), &info, &size) < 0)
+		return 0;
+	return info.recursion_misses;
+}
+
+int cw_kernel_scope(const struct cw_kernel *kernel, bool scoped, const uint32_t *netns, size_t count)
+{
+	int map = bpf_map__fd(kernel->skel->maps.scope_netns), r = 0;
+	uint32_t key, next;
+	uint8_t yes = 1;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = bpf_map_update_elem(map, &netns[i], &yes, BPF_ANY);
+	if (r < 0)
+		return r;
+	kernel->skel->bss->scoped = scoped;
+	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
+		bool wanted = false;
+
+		key = next;
+		end = bpf_map_get_next_key(map, &key, &next);
+		for (size_t i = 0; i < count; i++)
+			wanted |= netns[i] == key;
+		if (!wanted)
+			bpf_map_delete_elem(map, &key);
+	}
+	return 0;
+}
+
+int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass)
+{
+	struct bpf_link *link = NULL;
+	int fd;
+
+	switch (pass) {
+	case CW_PASS_LOOK:
+		link = kernel->skel->links.close_wait_look;
+		break;
+	case CW_PASS_RELEASE:
+		link = kernel->skel->links.close_wait_release;
+		break;
+	case CW_PASS_HOLDERS:
+		link = kernel->skel->links.close_wait_holders;
+		break;
+	}
+	fd = bpf_iter_create(bpf_link__fd(link));
+	return fd < 0 ? -errno : fd;
+}
+
+void cw_kernel_tell_look(const struct cw_kernel *kernel, uint64_t timeout_ns, bool all)
+{
+	kernel->skel->bss->look_timeout_ns = timeout_ns;
+	kernel->skel->bss->look_all = all;
+}
+
+void cw_kernel_tell_holders(const struct cw_kernel *kernel, uint64_t looked_since_ns, bool of_condemned)
+{
+	kernel->skel->bss->look_started_ns = looked_since_ns;
+	kernel->skel->bss->holders_of_condemned = of_condemned;
+}
+
+void cw_kernel_tell_release(const struct cw_kernel *kernel, bool verify)
+{
+	kernel->skel->bss->verifying = verify;
+}
+
+int cw_kernel_condemn(const struct cw_kernel *kernel, uint64_t sock, const struct cw_condemned *doomed)
+{
+	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock, doomed, BPF_ANY);
+}
+
+int cw_kernel_sentence(const struct cw_kernel *kernel, uint64_t sock, struct cw_condemned *ret_condemned)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock, ret_condemned);
+}
+
+void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock)
+{
+	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock);
+}
+
+int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)
+{
+	uint64_t key = inode;
+	uint8_t yes = 1;
+
+	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key, &yes, BPF_ANY);
+}
+
+void cw_kernel_unwant_inode(const struct cw_kernel *kernel, uint32_t inode)
+{
+	uint64_t key = inode;
+
+	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key);
+}

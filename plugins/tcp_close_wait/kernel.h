@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The BPF side: loaded in the best form that this kernel takes, found by trying. */
+#ifndef TCP_CLOSE_WAIT_KERNEL_H
+#define TCP_CLOSE_WAIT_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcp_close_wait.h"
+
+enum cw_method { CW_METHOD_AUTO, CW_METHOD_ITERATOR, CW_METHOD_SOCK_DIAG };
+
+struct tcp_close_wait_bpf;
+
+struct cw_kernel {
+	struct tcp_close_wait_bpf *skel;
+	bool looks;        /* an iterator looks at the sockets, and holders are found by the socket's address;
+			    * else sock_diag dumps them, and holders are found by the inode number */
+	bool releases;     /* bpf_sock_destroy() under the socket's lock; else SOCK_DESTROY with the cookie */
+	uint64_t tick_ns;  /* of jiffies */
+	uint64_t slack_ns; /* by which a silence may fall short, see cw_judge() */
+};
+
+struct cw_entry {
+	uint64_t sock;
+	struct cw_suspect suspect;
+};
+
+/*
+ * Loads and attaches. -EOPNOTSUPP when `method` is CW_METHOD_ITERATOR and this kernel has no bpf_sock_destroy(); else as
+ * bpf(2), with libbpf's last words in `ret_why`.
+ */
+int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max_tracked, char *ret_why,
+		   size_t why_size);
+void cw_kernel_close(struct cw_kernel *kernel);
+
+/* Calls `fn` for each suspect in the map. */
+int cw_kernel_walk(const struct cw_kernel *kernel, int (*fn)(const struct cw_entry *entry, void *arg), void *arg);
+int cw_kernel_find(const struct cw_kernel *kernel, uint64_t sock, struct cw_suspect *ret_suspect); /* -ENOENT */
+void cw_kernel_forget(const struct cw_kernel *kernel, uint64_t sock);
+
+/* Suspects that found no room, and events that came while the tracepoint's program ran already: both need a repair. */
+uint64_t cw_kernel_missed(const struct cw_kernel *kernel);
+uint64_t cw_kernel_recursion_misses(const struct cw_kernel *kernel);
+
+/* Replaces the set of namespaces in scope; count 0 with scoped: none. */
+int cw_kernel_scope(const struct cw_kernel *kernel, bool scoped, const uint32_t *netns, size_t count);
+
+enum cw_pass { CW_PASS_LOOK, CW_PASS_RELEASE, CW_PASS_HOLDERS };
+
+/* A descriptor to read the pass's records from; looks at the network namespace of the calling thread. */
+int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass);
+
+/* What the next pass is told. */
+void cw_kernel_tell_look(const struct cw_kernel *kernel, uint64_t timeout_ns, bool all);
+void cw_kernel_tell_holders(const struct cw_kernel *kernel, uint64_t looked_since_ns, bool of_condemned);
+void cw_kernel_tell_release(const struct cw_kernel *kernel, bool verify);
+
+int cw_kernel_condemn(const struct cw_kernel *kernel, uint64_t sock, const struct cw_condemned *condemned);
+int cw_kernel_sentence(const struct cw_kernel *kernel, uint64_t sock, struct cw_condemned *ret_condemned);
+void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock);
+
+/* The inode numbers for CW_PASS_HOLDERS where !looks. */
+int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode);
+void cw_kernel_unwant_inode(const struct cw_kernel *kernel, uint32_t inode);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was told to the host about a socket, and must be taken back when the socket recovers. */
+#ifndef TCP_CLOSE_WAIT_KNOWN_H
+#define TCP_CLOSE_WAIT_KNOWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+struct cw_known {
+	uint64_t cookie;
+	uint64_t sock;       /* 0: not in the map, found by sock_diag alone */
+	uint64_t seen_ns;    /* start of the sweep that saw it last */
+	uint64_t due_ns;     /* not to be judged before; only where the map cannot say it */
+	uint64_t resumed_ns; /* start of the sweep that first saw its holders run again; 0: never seen paused */
+	uint32_t netns;
+	bool paused;
+	UT_hash_handle hh;
+};
+
+struct cw_known_table {
+	struct cw_known *head;
+};
+
+struct cw_known *cw_known_find(const struct cw_known_table *table, uint64_t cookie); /* NULL */
+struct cw_known *cw_known_add(struct cw_known_table *table, uint64_t cookie);        /* found or new; NULL: no memory */
+void cw_known_remove(struct cw_known_table *table, struct cw_known *known);
+void cw_known_fini(struct cw_known_table *table);
+
+#endif

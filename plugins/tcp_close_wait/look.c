@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "look.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cw.h"
+
+static uint64_t clock_read(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * GB_SECOND + (uint64_t)now.tv_nsec;
+}
+
+int cw_records_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg)
+{
+	static _Alignas(8) char buffer[65536]; /* one thread, never re-entered */
+	size_t room = sizeof(buffer) / size * size;
+
+	for (;;) {
+		ssize_t got = read(fd, buffer, room);
+
+		if (got == 0)
+			return 0;
+		if (got < 0 && errno == EAGAIN) /* it walked a million sockets without a word, and goes on */
+			got = 0;
+		if (got < 0)
+			return -errno;
+		if (got % (ssize_t)size)
+			return -EPROTO;
+		for (ssize_t at = 0; at < got; at += (ssize_t)size) {
+			int r = take(buffer + at, arg);
+
+			if (r < 0)
+				return r;
+		}
+		if (clock_read() >= until_ns)
+			return 1;
+	}
+}
+
+struct opening {
+	const struct cw_kernel *kernel;
+	bool dump;
+};
+
+static int look_open(void *arg)
+{
+	const struct opening *opening = arg;
+
+	return opening->dump ? cw_diag_open() : cw_kernel_pass(opening->kernel, CW_PASS_LOOK);
+}
+
+int cw_look_begin(struct cw *cw, const struct gb_ns *ns)
+{
+	struct opening opening = {.kernel = &cw->kernel, .dump = !cw->kernel.looks};
+	int fd = cw->host->ns_run(cw->host, ns, look_open, &opening);
+
+	if (fd < 0)
+		return fd;
+	if (!cw->kernel.looks)
+		cw_agenda_drop_namespace(&cw->agenda, (uint32_t)ns->inode); /* the dump adds what is still true */
+	cw->sweep.look.fd = fd;
+	cw->sweep.look.netns = (uint32_t)ns->inode;
+	return 0;
+}
+
+static int observation_take(const void *record, void *arg)
+{
+	struct cw_look *look = arg;
+	int r = cw_grow(&look->seen, &look->capacity, look->count, sizeof(*look->seen));
+
+	if (r < 0)
+		return r;
+	memcpy(&look->seen[look->count++], record, sizeof(*look->seen));
+	return 0;
+}
+
+static int entry_of_tuple(const void *tuple, const void *entry)
+{
+	return memcmp(tuple, &((const struct cw_entry *)entry)->suspect.tuple, sizeof(struct cw_tuple));
+}
+
+/* What the dump cannot know: the moment of the FIN, if the tracepoint saw it. */
+static int dumped_take(struct cw_observation *seen, void *arg)
+{
+	struct cw *cw = arg;
+	struct cw_look *look = &cw->sweep.look;
+	const struct cw_entry *entry;
+	uint64_t now = cw_now(cw);
+
+	seen->tuple.netns = look->netns;
+	entry = look->entry_count
+			? bsearch(&seen->tuple, look->entries, look->entry_count, sizeof(*entry), entry_of_tuple)
+			: NULL;
+	seen->age_ns = seen->silence_ns;
+	if (entry) {
+		seen->sock = entry->sock;
+		seen->age_ns = now > entry->suspect.since_ns ? now - entry->suspect.since_ns : 0;
+	}
+	if (!entry && seen->age_ns < cw->config->timeout_ns) {
+		struct cw_due due = {.at_ns = now - seen->age_ns + cw->config->timeout_ns, .netns = look->netns};
+		int r = cw_agenda_add(&cw->agenda, &due);
+
+		if (r < 0)
+			return r;
+	}
+	return observation_take(seen, look);
+}
+
+int cw_look_read(struct cw *cw, uint64_t until_ns)
+{
+	struct cw_look *look = &cw->sweep.look;
+	int r;
+
+	if (cw->kernel.looks)
+		r = cw_records_read(look->fd, sizeof(struct cw_observation), until_ns, observation_take, look);
+	else
+		r = cw_diag_dump(look->fd, cw->kernel.tick_ns, dumped_take, cw);
+	if (r != 1) {
+		close(look->fd);
+		look->fd = -1;
+	}
+	return r;
+}
+
+void cw_look_clear(struct cw_look *look)
+{
+	if (look->fd >= 0)
+		close(look->fd);
+	free(look->seen);
+	free(look->entries);
+	*look = (struct cw_look){.fd = -1};
+}

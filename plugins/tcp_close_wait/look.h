@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at the sockets of one network namespace after another: by the iterator, or by a sock_diag dump. */
+#ifndef TCP_CLOSE_WAIT_LOOK_H
+#define TCP_CLOSE_WAIT_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernel.h"
+#include "tcp_close_wait.h"
+
+struct cw;
+struct gb_ns;
+
+struct cw_look {
+	int fd; /* of the namespace under way: an iterator or a netlink socket; -1 */
+	uint32_t netns;
+	struct cw_observation *seen;
+	size_t count, capacity;
+	struct cw_entry *entries; /* of the map, sorted by tuple: a dump does not know what the tracepoint saw */
+	size_t entry_count, entry_capacity;
+};
+
+/* Opens the look into one namespace; -ESRCH when it is gone. */
+int cw_look_begin(struct cw *cw, const struct gb_ns *ns);
+
+/* Adds to `seen` until `until_ns`: 1 when more is to be read, 0 when the namespace is complete, -errno. */
+int cw_look_read(struct cw *cw, uint64_t until_ns);
+
+void cw_look_clear(struct cw_look *look); /* keeps nothing */
+
+/* Reads fixed-size records from an iterator: 1 at `until_ns`, 0 at the end, -errno, or what `take` returned. */
+int cw_records_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_close_wait: TCP sockets whose peer has closed and whose application never does. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <linux/capability.h>
+
+#include "cw.h"
+
+static const char *const actions[] = {[CW_ACTION_REPORT] = "report", [CW_ACTION_DESTROY] = "destroy", NULL};
+static const char *const methods[] = {
+	[CW_METHOD_AUTO] = "auto", [CW_METHOD_ITERATOR] = "iterator", [CW_METHOD_SOCK_DIAG] = "sock_diag", NULL};
+
+static const struct gb_option options[] = {
+	GB_OPTION_DURATION("timeout", struct cw_config, timeout_ns, "60s", 1 * GB_SECOND, 30 * GB_DAY,
+			   "how long in CLOSE_WAIT, and silent, before a socket is a ghost"),
+	GB_OPTION_ENUM("action", struct cw_config, action, "destroy", actions,
+		       "destroy: reset the connection; report: only tell"),
+	GB_OPTION_ENUM(
+		"method", struct cw_config, method, "auto", methods,
+		"iterator: judge and destroy under the socket's lock (Linux 6.5); sock_diag: read again, then SOCK_DESTROY"),
+	GB_OPTION_INTEGER("max_tracked", struct cw_config, max_tracked, "262144", 16, 16777216,
+			  "sockets in CLOSE_WAIT that are tracked at the same time"),
+};
+
+static void facts_tell(const struct cw *cw)
+{
+	const struct gb_host *host = cw->host;
+
+	host->fact(host, "look", cw->kernel.looks ? "iterator" : "sock_diag");
+	host->fact(host, "release", cw->kernel.releases ? "iterator" : "sock_diag");
+	if (cw->kernel.releases)
+		host->fact(host, "tier", "looks, judges and destroys under the socket's lock: no window in between");
+	else if (cw->kernel.looks)
+		host->fact(host, "tier",
+			   "looks by iterator, destroys by SOCK_DESTROY with the cookie right after a second look");
+	else
+		host->fact(host, "tier",
+			   "looks by sock_diag, destroys by SOCK_DESTROY with the cookie right after a second look");
+}
+
+static int kernel_open(struct cw *cw, const struct cw_config *config, struct cw_kernel *ret_kernel)
+{
+	char why[512] = "";
+	int r = cw_kernel_open(ret_kernel, config->method, (uint32_t)config->max_tracked, why, sizeof(why));
+
+	if (r == -EOPNOTSUPP && config->method == CW_METHOD_ITERATOR)
+		cw->host->log(
+			cw->host, GB_LOG_ERROR,
+			"method = iterator needs bpf_sock_destroy() (Linux 6.5), which this kernel lacks: set method = auto");
+	else if (r < 0 && why[0])
+		cw->host->log(cw->host, GB_LOG_ERROR, "the BPF programs do not load: %s", why);
+	return r;
+}
+
+static void close_wait_close(void *state)
+{
+	struct cw *cw = state;
+
+	cw_sweep_fini(&cw->sweep);
+	cw_agenda_fini(&cw->agenda);
+	cw_known_fini(&cw->known);
+	cw_kernel_close(&cw->kernel);
+	free(cw);
+}
+
+static int close_wait_open(const struct gb_host *host, const void *config, void **ret_state)
+{
+	struct cw *cw = calloc(1, sizeof(*cw));
+	int r;
+
+	if (!cw)
+		return -ENOMEM;
+	cw->host = host;
+	cw->config = config;
+	cw->sweep.look.fd = cw->sweep.holders.fd = -1;
+	r = kernel_open(cw, config, &cw->kernel);
+	if (r < 0) {
+		free(cw);
+		return r;
+	}
+	facts_tell(cw);
+	*ret_state = cw;
+	return 0;
+}
+
+static int close_wait_scan(void *state, struct gb_scan *scan)
+{
+	return cw_scan(state, scan);
+}
+
+static int close_wait_reap(void *state, struct gb_reap *reap)
+{
+	return cw_reap(state, reap);
+}
+
+/* Another timeout or action applies from the next scan on; what the programs were loaded with needs new programs. */
+static int close_wait_reconfigure(void *state, const void *new_config)
+{
+	const struct cw_config *config = new_config;
+	struct cw *cw = state;
+
+	if (config->method != cw->config->method || config->max_tracked != cw->config->max_tracked) {
+		struct cw_kernel kernel;
+		int r = kernel_open(cw, config, &kernel);
+
+		if (r < 0)
+			return r;
+		cw_kernel_close(&cw->kernel);
+		cw->kernel = kernel;
+		cw->scope_digest = 0;
+		cw->missed = cw->recursion_misses = 0;
+		facts_tell(cw);
+	}
+	cw_sweep_fini(&cw->sweep);
+	cw_agenda_fini(&cw->agenda);
+	cw->config = config;
+	cw->must_repair = true;
+	return 0;
+}
+
+GB_PLUGIN(.name = "tcp_close_wait", .version = "0.1.0",
+	  .summary = "TCP sockets in CLOSE_WAIT: the peer has closed, the application never does",
+	  .roles = GB_ROLE_DETECTOR | GB_ROLE_REAPER, .kernel_features = GB_KERNEL_BTF | GB_KERNEL_BPF_ITER,
+	  .capabilities = UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON | UINT64_C(1) << CAP_NET_ADMIN |
+			  UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_PTRACE,
+	  .options = options, .option_count = GB_COUNT(options), .option_size = sizeof(options[0]),
+	  .config_size = sizeof(struct cw_config), .open = close_wait_open, .scan = close_wait_scan,
+	  .reap = close_wait_reap, .reconfigure = close_wait_reconfigure, .close = close_wait_close);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Releasing under the socket's lock: the kernel is told whom, judges each once more in the same step as it destroys it, and
+ * a second pass looks whether any is still there. Each call takes one chunk from begin to end, which bounds a slice.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cw.h"
+
+#define CHUNK 16384
+#define FRESH_NS (1 * GB_SECOND) /* a look at the holders this young needs no repeating */
+
+static struct gb_reap_item *chunk[CHUNK]; /* one thread, never re-entered */
+
+static const struct cw_proof *proof_of(const struct gb_reap_item *item)
+{
+	return item->proof;
+}
+
+void cw_item_set(struct gb_reap_item *item, enum gb_outcome outcome, int error, const char *detail)
+{
+	item->outcome = outcome;
+	item->error = error;
+	item->detail = detail;
+}
+
+static size_t chunk_fill(struct gb_reap *reap)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < reap->count && count < CHUNK; i++) {
+		struct gb_reap_item *item = &reap->items[i];
+
+		if (item->outcome != GB_PENDING)
+			continue;
+		if (item->proof_size != sizeof(struct cw_proof))
+			cw_item_set(item, GB_FAILED, -EINVAL, "the proof is not of this plugin");
+		else
+			chunk[count++] = item;
+	}
+	return count;
+}
+
+/* Tells the kernel whom the passes are about. */
+static void chunk_condemn(const struct cw *cw, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct cw_proof *proof = proof_of(chunk[i]);
+		struct cw_condemned doomed = {.cookie = proof->cookie, .timeout_ns = proof->timeout_ns};
+		int r = cw->kernel.looks ? cw_kernel_condemn(&cw->kernel, proof->sock, &doomed)
+					 : cw_kernel_want_inode(&cw->kernel, proof->inode);
+
+		if (r < 0)
+			cw_item_set(chunk[i], GB_FAILED, r, "no room to condemn it");
+	}
+}
+
+static void chunk_pardon(const struct cw *cw, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (cw->kernel.looks)
+			cw_kernel_pardon(&cw->kernel, proof_of(chunk[i])->sock);
+		else
+			cw_kernel_unwant_inode(&cw->kernel, proof_of(chunk[i])->inode);
+	}
+}
+
+/* The reason to spare it after all, from a new look at its holders. */
+static const char *holders_compare(const struct cw *cw, const struct cw_proof *proof, const struct cw_holders *holders)
+{
+	size_t count;
+	const struct cw_holding *held = cw_holders_of(holders, cw->kernel.looks ? proof->sock : proof->inode, &count);
+	const char *reason = cw_paused_reason(cw_holders_flags(held, count));
+
+	if (count == 0)
+		return "no-holder";
+	if (reason)
+		return reason;
+	return cw_holders_digest(held, count) == proof->holders_digest ? NULL : "holders-changed";
+}
+
+/* What has waited in the queue is compared with its holders of now. */
+static int chunk_holders_check(struct cw *cw, size_t count)
+{
+	struct cw_holders holders = {.fd = -1};
+	uint64_t now = cw_now(cw);
+	bool stale = false;
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		stale |= proof_of(chunk[i])->judged_ns + FRESH_NS < now;
+	if (!stale)
+		return 0;
+	cw_kernel_tell_holders(&cw->kernel, 0, true);
+	r = cw_holders_begin(&holders, &cw->kernel);
+	if (r == 0)
+		r = cw_holders_read(&holders, UINT64_MAX);
+	cw_kernel_tell_holders(&cw->kernel, cw->sweep.started_ns, false);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		const char *reason = holders_compare(cw, proof_of(chunk[i]), &holders);
+
+		if (!reason || chunk[i]->outcome != GB_PENDING)
+			continue;
+		cw_kernel_pardon(&cw->kernel, proof_of(chunk[i])->sock);
+		cw_item_set(chunk[i], GB_SPARED, 0, reason);
+	}
+	cw_holders_fini(&holders);
+	return r;
+}
+
+static int release_open(void *arg)
+{
+	return cw_kernel_pass(arg, CW_PASS_RELEASE);
+}
+
+static int nothing_take(const void *record, void *arg)
+{
+	(void)record;
+	(void)arg;
+	return 0;
+}
+
+/* One pass over the namespace of this proof; -ESRCH when it is gone. */
+static int namespace_pass(struct cw *cw, const struct cw_proof *proof)
+{
+	struct gb_ns ns = {.kind = GB_NS_NET, .pid = proof->pid, .inode = proof->tuple.netns, .socket_fd = proof->fd};
+	int fd = cw->host->ns_run(cw->host, &ns, release_open, &cw->kernel), r;
+
+	if (fd < 0)
+		return fd;
+	r = cw_records_read(fd, sizeof(uint64_t), UINT64_MAX, nothing_take, NULL);
+	close(fd);
+	return r;
+}
+
+static int netns_compare(const void *a, const void *b)
+{
+	const struct cw_proof *x = proof_of(*(struct gb_reap_item *const *)a);
+	const struct cw_proof *y = proof_of(*(struct gb_reap_item *const *)b);
+
+	return (x->tuple.netns > y->tuple.netns) - (x->tuple.netns < y->tuple.netns);
+}
+
+/* The chunk is sorted by namespace. An error of one namespace is the error of its items only. */
+static void chunk_pass(struct cw *cw, size_t count, bool verify)
+{
+	cw_kernel_tell_release(&cw->kernel, verify);
+	for (size_t i = 0, end; i < count; i = end) {
+		int r = namespace_pass(cw, proof_of(chunk[i]));
+
+		for (end = i; end < count && proof_of(chunk[end])->tuple.netns == proof_of(chunk[i])->tuple.netns;
+		     end++)
+			if (r < 0 && r != -ESRCH && chunk[end]->outcome == GB_PENDING)
+				cw_item_set(chunk[end], GB_FAILED, r, "its network namespace cannot be entered");
+	}
+	cw_kernel_tell_release(&cw->kernel, false);
+}
+
+/* The pass did not meet it: it has gone, or the walk missed it, which happens while the socket table changes. */
+static void unseen_set(const struct cw *cw, struct gb_reap_item *item)
+{
+	const struct cw_proof *proof = proof_of(item);
+	struct cw_suspect suspect;
+
+	if (cw_kernel_find(&cw->kernel, proof->sock, &suspect) < 0 || suspect.cookie != proof->cookie)
+		cw_item_set(item, GB_HEALED, 0, NULL);
+	else
+		cw_item_set(item, GB_SPARED, 0, cw_verdict_reason(CW_UNSEEN));
+}
+
+static void outcome_set(const struct cw *cw, struct gb_reap_item *item)
+{
+	struct cw_condemned doomed = {0};
+
+	if (item->outcome != GB_PENDING)
+		return;
+	cw_kernel_sentence(&cw->kernel, proof_of(item)->sock, &doomed);
+	switch ((enum cw_verdict)doomed.verdict) {
+	case CW_UNSEEN:
+		unseen_set(cw, item);
+		break;
+	case CW_GHOST:
+		if (doomed.error)
+			cw_item_set(item, GB_FAILED, doomed.error, "bpf_sock_destroy");
+		else if (doomed.remains)
+			cw_item_set(item, GB_FAILED, -EBUSY, "still there after bpf_sock_destroy");
+		else
+			cw_item_set(item, GB_REAPED, 0, NULL);
+		break;
+	case CW_LEFT:
+		cw_item_set(item, GB_HEALED, 0, NULL);
+		break;
+	default:
+		cw_item_set(item, GB_SPARED, 0, cw_verdict_reason((enum cw_verdict)doomed.verdict));
+	}
+}
+
+static void known_settle(struct cw *cw, const struct gb_reap_item *item)
+{
+	struct cw_known *known = cw_known_find(&cw->known, item->key);
+
+	if (known && (item->outcome == GB_REAPED || item->outcome == GB_HEALED))
+		cw_known_remove(&cw->known, known);
+}
+
+static void chunk_release(struct cw *cw, size_t count)
+{
+	chunk_pass(cw, count, false);
+	chunk_pass(cw, count, true);
+	for (size_t i = 0; i < count; i++)
+		outcome_set(cw, chunk[i]);
+}
+
+int cw_reap(struct cw *cw, struct gb_reap *reap)
+{
+	size_t count = chunk_fill(reap);
+	int r;
+
+	qsort(chunk, count, sizeof(chunk[0]), netns_compare);
+	chunk_condemn(cw, count);
+	r = chunk_holders_check(cw, count);
+	if (r == 0 && cw->kernel.releases)
+		chunk_release(cw, count);
+	else if (r == 0)
+		cw_release_by_diag(cw, chunk, count);
+	chunk_pardon(cw, count);
+	for (size_t i = 0; i < count; i++) {
+		if (chunk[i]->outcome == GB_PENDING)
+			cw_item_set(chunk[i], GB_FAILED, r, "its holders cannot be looked at");
+		known_settle(cw, chunk[i]);
+	}
+	for (uint32_t i = 0; i < reap->count; i++)
+		if (reap->items[i].outcome == GB_PENDING)
+			return GB_MORE;
+	return GB_DONE;
+}

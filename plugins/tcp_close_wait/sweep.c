@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scan: which namespaces hold suspects that are due, look at those, find the holders of what looks stale in one pass over
+ * all processes, judge. In slices: every phase keeps its place.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "cw.h"
+
+/* After a scan the next one waits for at least this many times what the scan cost, so that a constant trickle of
+ * deadlines takes a fifth of a processor at the most, however large the machine's socket table. */
+#define PACE 4
+#define PACE_LEAST_NS (5 * GB_MILLISECOND)
+#define PACE_MOST_NS (1 * GB_SECOND)
+#define JUDGED_A_LOOK_AT_THE_CLOCK 256
+
+/* ---- which namespaces ---- */
+
+static int netns_add(struct cw_sweep *sweep, uint32_t netns)
+{
+	int r;
+
+	/* Suspects of one namespace come in runs; the rest is sorted out by netns_unique(). */
+	if (sweep->netns_count && sweep->netns[sweep->netns_count - 1] == netns)
+		return 0;
+	r = cw_grow(&sweep->netns, &sweep->netns_capacity, sweep->netns_count, sizeof(*sweep->netns));
+	if (r == 0)
+		sweep->netns[sweep->netns_count++] = netns;
+	return r;
+}
+
+static int netns_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void netns_unique(struct cw_sweep *sweep)
+{
+	size_t kept = 0;
+
+	if (sweep->netns_count)
+		qsort(sweep->netns, sweep->netns_count, sizeof(*sweep->netns), netns_compare);
+	for (size_t i = 0; i < sweep->netns_count; i++)
+		if (kept == 0 || sweep->netns[kept - 1] != sweep->netns[i])
+			sweep->netns[kept++] = sweep->netns[i];
+	sweep->netns_count = kept;
+}
+
+static int netns_take(const struct gb_ns *ns, void *arg)
+{
+	return netns_add(arg, (uint32_t)ns->inode);
+}
+
+/* The scope's namespaces may come and go by name: the kernel's filter follows, and a new one is looked at whole. */
+static int scope_refresh(struct cw *cw)
+{
+	bool scoped = cw->host->ns_scoped(cw->host, GB_NS_NET);
+	struct cw_sweep found = {0};
+	uint64_t digest = scoped;
+	int r = 0;
+
+	if (scoped)
+		r = cw->host->ns_each(cw->host, GB_NS_NET, netns_take, &found);
+	netns_unique(&found);
+	for (size_t i = 0; i < found.netns_count; i++)
+		digest = digest * 1099511628211U + found.netns[i];
+	if (r == 0 && digest != cw->scope_digest) {
+		r = cw_kernel_scope(&cw->kernel, scoped, found.netns, found.netns_count);
+		if (r == 0) {
+			cw->scope_digest = digest;
+			cw->sweep.repairs = true;
+		}
+	}
+	free(found.netns);
+	return r;
+}
+
+/* ---- the walk over the map ---- */
+
+struct walk {
+	struct cw *cw;
+	uint64_t tracked;
+};
+
+static int entry_take(const struct cw_entry *entry, void *arg)
+{
+	struct walk *walk = arg;
+	struct cw *cw = walk->cw;
+	struct cw_look *look = &cw->sweep.look;
+	const struct cw_suspect *suspect = &entry->suspect;
+	struct cw_due due = {.at_ns = suspect->checked_ns + cw->config->timeout_ns,
+			     .sock = entry->sock,
+			     .netns = suspect->tuple.netns};
+	struct gb_ns ns = {.kind = GB_NS_NET, .inode = suspect->tuple.netns, .socket_fd = -1};
+	struct cw_known *known = suspect->cookie ? cw_known_find(&cw->known, suspect->cookie) : NULL;
+	int r;
+
+	if (cw->host->ns_scoped(cw->host, GB_NS_NET) && !cw->host->ns_in_scope(cw->host, &ns)) {
+		cw_kernel_forget(&cw->kernel, entry->sock); /* the scope has shrunk */
+		return 0;
+	}
+	walk->tracked++;
+	if (known) {
+		known->seen_ns = cw->sweep.started_ns;
+		if (known->due_ns > due.at_ns)
+			due.at_ns = known->due_ns;
+	}
+	r = cw_agenda_add(&cw->agenda, &due);
+	if (r < 0 || cw->kernel.looks)
+		return r;
+	r = cw_grow(&look->entries, &look->entry_capacity, look->entry_count, sizeof(*look->entries));
+	if (r == 0)
+		look->entries[look->entry_count++] = *entry;
+	return r;
+}
+
+static int entry_compare(const void *a, const void *b)
+{
+	return memcmp(&((const struct cw_entry *)a)->suspect.tuple, &((const struct cw_entry *)b)->suspect.tuple,
+		      sizeof(struct cw_tuple));
+}
+
+static void known_heal(struct cw *cw, struct cw_known *known)
+{
+	cw->host->heal(cw->host, known->cookie);
+	cw_known_remove(&cw->known, known);
+}
+
+static int agenda_rebuild(struct cw *cw)
+{
+	struct cw_look *look = &cw->sweep.look;
+	struct walk walk = {.cw = cw};
+	struct cw_known *known, *next;
+	uint64_t now = cw_now(cw);
+	int r;
+
+	cw_agenda_drop_suspects(&cw->agenda);
+	cw->agenda.sorted = false;
+	look->entry_count = 0;
+	r = cw_kernel_walk(&cw->kernel, entry_take, &walk);
+	if (r < 0)
+		return r;
+	cw->agenda.walked_ns = now;
+	cw->sweep.tracked = walk.tracked;
+	cw_agenda_sort(&cw->agenda);
+	if (look->entry_count)
+		qsort(look->entries, look->entry_count, sizeof(*look->entries), entry_compare);
+	if (cw->kernel.looks) /* the map is the truth: what it does not have has left CLOSE_WAIT */
+		HASH_ITER (hh, cw->known.head, known, next)
+			if (known->seen_ns != cw->sweep.started_ns)
+				known_heal(cw, known);
+	return 0;
+}
+
+/* ---- phases ---- */
+
+static bool repair_needed(struct cw *cw)
+{
+	uint64_t missed = cw_kernel_missed(&cw->kernel), recursion = cw_kernel_recursion_misses(&cw->kernel);
+	bool needed = cw->must_repair || missed != cw->missed || recursion != cw->recursion_misses;
+
+	if (missed != cw->missed)
+		cw->host->log(
+			cw->host, GB_LOG_WARNING,
+			"the map of tracked sockets was full %llu times (max_tracked = %lld): looking at all sockets again; "
+			"raise max_tracked if this goes on",
+			(unsigned long long)(missed - cw->missed), (long long)cw->config->max_tracked);
+	cw->missed = missed;
+	cw->recursion_misses = recursion;
+	cw->must_repair = false;
+	return needed;
+}
+
+static int namespaces_choose(struct cw *cw)
+{
+	struct cw_sweep *sweep = &cw->sweep;
+	struct cw_due due;
+	int r = 0;
+
+	while (r == 0 && cw_agenda_take(&cw->agenda, sweep->started_ns, &due)) {
+		r = cw_grow(&sweep->taken, &sweep->taken_capacity, sweep->taken_count, sizeof(*sweep->taken));
+		if (r == 0) {
+			sweep->taken[sweep->taken_count++] = due;
+			r = netns_add(sweep, due.netns);
+		}
+	}
+	for (size_t i = 0; i < cw->agenda.count && sweep->asked && r == 0; i++)
+		r = netns_add(sweep, cw->agenda.items[i].netns);
+	if (r == 0 && sweep->repairs)
+		r = cw->host->ns_each(cw->host, GB_NS_NET, netns_take, sweep);
+	netns_unique(sweep);
+	return r;
+}
+
+static int sweep_begin(struct cw *cw, const struct gb_scan *scan)
+{
+	struct cw_sweep *sweep = &cw->sweep;
+	int r;
+
+	sweep->started_ns = scan->now_ns;
+	sweep->spent_ns = 0;
+	sweep->asked = scan->flags & GB_SCAN_ASKED;
+	sweep->repairs = repair_needed(cw) || scan->flags & GB_SCAN_FIRST;
+	sweep->netns_count = sweep->netns_next = sweep->taken_count = sweep->judged = sweep->look.count = 0;
+	sweep->holders.count = 0;
+	r = scope_refresh(cw);
+	if (r == 0 && (sweep->repairs || sweep->asked || !cw->kernel.looks ||
+		       sweep->started_ns >= cw->agenda.walked_ns + cw->config->timeout_ns))
+		r = agenda_rebuild(cw);
+	cw_agenda_sort(&cw->agenda);
+	if (r == 0)
+		r = namespaces_choose(cw);
+	if (r < 0)
+		return r;
+	cw_kernel_tell_look(&cw->kernel, cw->config->timeout_ns, sweep->asked);
+	cw_kernel_tell_holders(&cw->kernel, sweep->started_ns, false);
+	sweep->phase = CW_LOOKING;
+	return 0;
+}
+
+/* No process lives in the namespace: perhaps one that moved on still holds a socket of it, and the socket is a way in. */
+static int look_begin_by_socket(struct cw *cw, struct gb_ns *ns)
+{
+	struct cw_holders *holders = &cw->sweep.holders;
+	int r = -ESRCH;
+
+	if (!cw->kernel.looks)
+		return r;
+	cw_kernel_tell_holders(&cw->kernel, 0, false);
+	if (cw_holders_begin(holders, &cw->kernel) == 0) {
+		while (cw_holders_read(holders, UINT64_MAX) == 1)
+			;
+		for (size_t i = 0; i < cw->sweep.taken_count && r == -ESRCH; i++) {
+			const struct cw_due *due = &cw->sweep.taken[i];
+			const struct cw_holding *held;
+			size_t count;
+
+			held = cw_holders_of(holders, due->netns == ns->inode ? due->sock : 0, &count);
+			if (due->netns != ns->inode || count == 0)
+				continue;
+			ns->pid = held->tgid;
+			ns->socket_fd = held->fd;
+			r = cw_look_begin(cw, ns);
+			break;
+		}
+	}
+	holders->count = 0;
+	cw_kernel_tell_holders(&cw->kernel, cw->sweep.started_ns, false);
+	return r;
+}
+
+/* Spares what is due in a namespace that nobody can enter; its sockets may be in flight between processes. */
+static void namespace_spare(struct cw *cw, uint32_t netns)
+{
+	for (size_t i = 0; i < cw->sweep.taken_count; i++) {
+		const struct cw_due *due = &cw->sweep.taken[i];
+		struct cw_observation seen = {.sock = due->sock, .state = CW_TCP_CLOSE_WAIT};
+		struct cw_suspect suspect;
+
+		if (due->netns != netns || !due->sock || cw_kernel_find(&cw->kernel, due->sock, &suspect) < 0 ||
+		    !suspect.cookie)
+			continue;
+		seen.cookie = suspect.cookie;
+		seen.tuple = suspect.tuple;
+		seen.age_ns = cw->sweep.started_ns - suspect.since_ns;
+		cw_report(cw, &seen, NULL, 0, "netns-unreachable", cw->sweep.started_ns + cw->config->timeout_ns);
+	}
+}
+
+static int looking(struct cw *cw, uint64_t until_ns)
+{
+	struct cw_sweep *sweep = &cw->sweep;
+	struct gb_ns ns = {.kind = GB_NS_NET, .socket_fd = -1};
+	int r = 0;
+
+	if (sweep->look.fd < 0) {
+		if (sweep->netns_next == sweep->netns_count) {
+			sweep->phase = sweep->look.count ? CW_SEEKING_HOLDERS : CW_JUDGING;
+			return 0;
+		}
+		ns.inode = sweep->netns[sweep->netns_next++];
+		r = cw_look_begin(cw, &ns);
+		if (r == -ESRCH)
+			r = look_begin_by_socket(cw, &ns);
+		if (r < 0) {
+			namespace_spare(cw, (uint32_t)ns.inode);
+			return 0;
+		}
+	}
+	return cw_look_read(cw, until_ns);
+}
+
+static void inodes_tell(struct cw *cw, bool want)
+{
+	const struct cw_look *look = &cw->sweep.look;
+
+	for (size_t i = 0; i < look->count && !cw->kernel.looks; i++) {
+		if (cw_judge(&look->seen[i], cw->config->timeout_ns, cw->kernel.slack_ns) != CW_GHOST)
+			continue;
+		if (want)
+			cw_kernel_want_inode(&cw->kernel, look->seen[i].inode);
+		else
+			cw_kernel_unwant_inode(&cw->kernel, look->seen[i].inode);
+	}
+}
+
+static int seeking_holders(struct cw *cw, uint64_t until_ns)
+{
+	struct cw_holders *holders = &cw->sweep.holders;
+	int r = 0;
+
+	if (holders->fd < 0) {
+		inodes_tell(cw, true);
+		r = cw_holders_begin(holders, &cw->kernel);
+	}
+	if (r == 0)
+		r = cw_holders_read(holders, until_ns);
+	if (r == 1)
+		return 1;
+	inodes_tell(cw, false);
+	cw->sweep.phase = CW_JUDGING;
+	return r;
+}
+
+/* A suspect that was due and that a complete look did not show is not in CLOSE_WAIT: its leaving was missed. */
+static void stale_forget(struct cw *cw)
+{
+	const struct cw_sweep *sweep = &cw->sweep;
+	struct cw_suspect suspect;
+
+	for (size_t i = 0; i < sweep->taken_count && sweep->look.count < sweep->taken_count; i++) {
+		const struct cw_due *due = &sweep->taken[i];
+
+		const struct cw_known *known;
+
+		if (!due->sock || cw_kernel_find(&cw->kernel, due->sock, &suspect) < 0 ||
+		    suspect.checked_ns + cw->config->timeout_ns > sweep->started_ns)
+			continue;
+		known = suspect.cookie ? cw_known_find(&cw->known, suspect.cookie) : NULL;
+		if (!known || known->due_ns <= sweep->started_ns)
+			cw_kernel_forget(&cw->kernel, due->sock);
+	}
+}
+
+/* In a namespace that was dumped whole, a socket that was told of and is not in the dump has left CLOSE_WAIT. */
+static void dumped_heal(struct cw *cw)
+{
+	struct cw_known *known, *next;
+
+	HASH_ITER (hh, cw->known.head, known, next)
+		if (known->seen_ns != cw->sweep.started_ns && cw->sweep.netns_count &&
+		    bsearch(&known->netns, cw->sweep.netns, cw->sweep.netns_count, sizeof(known->netns), netns_compare))
+			known_heal(cw, known);
+}
+
+static int judging(struct cw *cw, uint64_t until_ns)
+{
+	struct cw_sweep *sweep = &cw->sweep;
+
+	while (sweep->judged < sweep->look.count) {
+		cw_judge_seen(cw, &sweep->look.seen[sweep->judged++]);
+		if (sweep->judged % JUDGED_A_LOOK_AT_THE_CLOCK == 0 && cw_now(cw) >= until_ns)
+			return 1;
+	}
+	if (cw->kernel.looks)
+		stale_forget(cw);
+	else
+		dumped_heal(cw);
+	sweep->phase = CW_IDLE;
+	return 0;
+}
+
+static void numbers_tell(struct cw *cw)
+{
+	cw->host->number(cw->host, "tracked", cw->sweep.tracked);
+	cw->host->number(cw->host, "max_tracked", (uint64_t)cw->config->max_tracked);
+	cw->host->number(cw->host, "missed", cw->missed);
+}
+
+static int sweep_end(struct cw *cw, uint64_t *ret_next_ns)
+{
+	struct cw_sweep *sweep = &cw->sweep;
+	uint64_t pace = sweep->spent_ns * PACE, now = cw_now(cw), next;
+	int r = sweep->repairs ? agenda_rebuild(cw) : 0;
+
+	if (r < 0)
+		return r;
+	cw_look_clear(&sweep->look);
+	cw_holders_fini(&sweep->holders);
+	numbers_tell(cw);
+	cw_agenda_sort(&cw->agenda);
+	next = cw_agenda_next(&cw->agenda, cw->agenda.walked_ns + cw->config->timeout_ns);
+	if (pace < PACE_LEAST_NS)
+		pace = PACE_LEAST_NS;
+	if (pace > PACE_MOST_NS)
+		pace = PACE_MOST_NS;
+	*ret_next_ns = next < now + pace ? now + pace : next;
+	return 0;
+}
+
+static int phase_run(struct cw *cw, struct gb_scan *scan)
+{
+	switch (cw->sweep.phase) {
+	case CW_IDLE:
+		return sweep_begin(cw, scan);
+	case CW_LOOKING:
+		return looking(cw, scan->until_ns);
+	case CW_SEEKING_HOLDERS:
+		return seeking_holders(cw, scan->until_ns);
+	case CW_JUDGING:
+		return judging(cw, scan->until_ns);
+	}
+	return -EINVAL;
+}
+
+/* Nothing of a scan that failed is used; the next one looks at everything. */
+static void sweep_abort(struct cw *cw)
+{
+	cw_look_clear(&cw->sweep.look);
+	cw_holders_fini(&cw->sweep.holders);
+	cw->sweep.phase = CW_IDLE;
+	cw->must_repair = true;
+}
+
+int cw_scan(struct cw *cw, struct gb_scan *scan)
+{
+	uint64_t begun = cw_now(cw);
+	int r;
+
+	for (;;) {
+		r = phase_run(cw, scan);
+		if (r < 0) {
+			sweep_abort(cw);
+			return r;
+		}
+		if (cw->sweep.phase == CW_IDLE)
+			break;
+		if (cw_now(cw) >= scan->until_ns) {
+			cw->sweep.spent_ns += cw_now(cw) - begun;
+			return GB_MORE;
+		}
+	}
+	cw->sweep.spent_ns += cw_now(cw) - begun;
+	return sweep_end(cw, &scan->next_ns);
+}
+
+void cw_sweep_fini(struct cw_sweep *sweep)
+{
+	cw_look_clear(&sweep->look);
+	cw_holders_fini(&sweep->holders);
+	free(sweep->netns);
+	free(sweep->taken);
+	*sweep = (struct cw_sweep){.look.fd = -1, .holders.fd = -1};
+}
