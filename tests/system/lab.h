@@ -102,6 +102,7 @@ long deed_read_to_end(const long *args); /* fd, offset -> read; -EILSEQ when the
 long deed_poll(const long *args);        /* fd, ms -> what epoll reports (EPOLLIN, ...) or 0 */
 long deed_error(const long *args);       /* fd -> SO_ERROR */
 long deed_option(const long *args);      /* fd, level, option, int value */
+long deed_nonblocking(const long *args); /* fd, on or off */
 long deed_default_sigpipe(const long *args);
 long deed_setuid(const long *args); /* uid */
 
@@ -162,6 +163,7 @@ struct lab_connection {
 
 void lab_scene_make(struct lab_scene *scene, enum lab_family family, unsigned int port);
 void lab_scene_in(struct lab_scene *scene, enum lab_family family, unsigned int port); /* net is made already */
+void lab_scene_named(struct lab_scene *scene, enum lab_family family, unsigned int port, const char *server_comm);
 void lab_scene_connect(struct lab_scene *scene, unsigned int source_port, struct lab_connection *ret_connection);
 
 /* A connection that the client closed, the server saw the end of, and forgot: a ghost to be. */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -229,6 +230,11 @@ long deed_option(const long *args)
 	int value = (int)args[3];
 
 	return setsockopt((int)args[0], (int)args[1], (int)args[2], &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+long deed_nonblocking(const long *args)
+{
+	return fcntl((int)args[0], F_SETFL, args[1] ? O_NONBLOCK : 0) < 0 ? -errno : 0;
 }
 
 long deed_default_sigpipe(const long *args)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab.h"
 
-void lab_scene_in(struct lab_scene *scene, enum lab_family family, unsigned int port)
+void lab_scene_named(struct lab_scene *scene, enum lab_family family, unsigned int port, const char *server_comm)
 {
 	scene->family = family;
 	scene->port = port;
-	lab_actor_start(&scene->server, &scene->net, "lab-server");
+	lab_actor_start(&scene->server, &scene->net, server_comm);
 	lab_actor_start(&scene->client, &scene->net, "lab-client");
 	scene->listener = (int)lab_must(&scene->server, deed_listen, family, port, 512);
+}
+
+void lab_scene_in(struct lab_scene *scene, enum lab_family family, unsigned int port)
+{
+	lab_scene_named(scene, family, port, "lab-server");
 }
 
 void lab_scene_make(struct lab_scene *scene, enum lab_family family, unsigned int port)
