@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ghost_record.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "word.h"
+
+/* Below this, a plugin's struct gb_ghost lacks a member that every minor has. */
+#define REPORT_SIZE_MIN (offsetof(struct gb_ghost, proof_size) + sizeof(uint64_t))
+
+static int text_check(const char *text, size_t max, size_t *sum)
+{
+	size_t length = text ? strnlen(text, max + 1) : 0;
+
+	if (length > max)
+		return -EINVAL;
+	*sum += text ? length + 1 : 0;
+	return 0;
+}
+
+static bool counts_valid(const struct gb_ghost *report)
+{
+	return report->struct_size >= REPORT_SIZE_MIN && report->resource && *report->resource &&
+	       report->evidence_count <= GB_EVIDENCE_MAX && report->holder_count <= GB_HOLDERS_MAX &&
+	       report->proof_size <= GB_PROOF_MAX && report->port <= UINT16_MAX &&
+	       (report->evidence || !report->evidence_count) && (report->holders || !report->holder_count) &&
+	       (report->proof || !report->proof_size) && report->ns.kind <= GB_NS_IPC;
+}
+
+static int report_check(const struct gb_ghost *report, size_t *ret_texts)
+{
+	size_t texts = 0;
+
+	if (!counts_valid(report) || text_check(report->resource, GHOST_RESOURCE_MAX, &texts) < 0 ||
+	    text_check(report->path, GHOST_TEXT_MAX, &texts) < 0)
+		return -EINVAL;
+	for (uint32_t i = 0; i < report->evidence_count; i++) {
+		const struct gb_field *field = &report->evidence[i];
+
+		if (field->type < GB_FIELD_INTEGER || field->type > GB_FIELD_BOOL ||
+		    (field->type == GB_FIELD_TEXT && text_check(field->text, GHOST_TEXT_MAX, &texts) < 0))
+			return -EINVAL;
+	}
+	*ret_texts = texts;
+	return 0;
+}
+
+static uint32_t text_put(char *texts, uint32_t *end, const char *text)
+{
+	uint32_t at = *end;
+
+	strcpy(texts + at, text);
+	*end += (uint32_t)strlen(text) + 1;
+	return at;
+}
+
+static int words_of(const struct gb_ghost *report, uint16_t *names, uint16_t *ret_action)
+{
+	int r = word_id(report->action, ret_action);
+
+	for (uint32_t i = 0; r == 0 && i < report->evidence_count; i++)
+		r = word_id(report->evidence[i].name, &names[i]);
+	return r;
+}
+
+static void record_fill(struct ghost_record *record, const struct gb_ghost *report, const uint16_t *names)
+{
+	struct ghost_field *evidence = (struct ghost_field *)(record + 1);
+	struct gb_holder *holders = (struct gb_holder *)(evidence + report->evidence_count);
+	char *proof = (char *)(holders + report->holder_count);
+	char *texts = proof + report->proof_size;
+	uint32_t end = 0;
+
+	text_put(texts, &end, report->resource);
+	record->path = report->path ? texts + text_put(texts, &end, report->path) : NULL;
+	for (uint32_t i = 0; i < report->evidence_count; i++) {
+		const struct gb_field *field = &report->evidence[i];
+
+		evidence[i] =
+			(struct ghost_field){.value = field->value, .name = names[i], .type = (uint16_t)field->type};
+		if (field->type == GB_FIELD_TEXT && field->text)
+			evidence[i].text = text_put(texts, &end, field->text);
+	}
+	if (report->holder_count)
+		memcpy(holders, report->holders, report->holder_count * sizeof(*holders));
+	if (report->proof_size)
+		memcpy(proof, report->proof, report->proof_size);
+	record->evidence = evidence;
+	record->holders = holders;
+	record->proof = proof;
+	record->texts = texts;
+}
+
+int ghost_record_new(const struct gb_ghost *report, uint64_t now_ns, struct ghost_record **ret_record)
+{
+	uint16_t names[GB_EVIDENCE_MAX], action;
+	struct ghost_record *record;
+	size_t texts;
+	int r;
+
+	r = report_check(report, &texts);
+	if (r == 0)
+		r = words_of(report, names, &action);
+	if (r < 0)
+		return r;
+	record = calloc(1, sizeof(*record) + report->evidence_count * sizeof(struct ghost_field) +
+				   report->holder_count * sizeof(struct gb_holder) + report->proof_size + texts);
+	if (!record)
+		return -ENOMEM;
+	record->age_ns = report->age_ns;
+	record->seen_ns = now_ns;
+	record->ns = report->ns;
+	record->port = report->port;
+	record->action = action;
+	record->report_only = strcmp(report->action, "report") == 0;
+	record->evidence_count = (uint8_t)report->evidence_count;
+	record->holder_count = (uint8_t)report->holder_count;
+	record->proof_size = (uint16_t)report->proof_size;
+	record_fill(record, report, names);
+	*ret_record = record;
+	return 0;
+}
