@@ -58,17 +58,28 @@ bool breaker_failed(struct breaker *breaker, uint64_t now_ns)
 	return true;
 }
 
-bool breaker_owner_seen(struct breaker *breaker, int32_t pid, uint64_t start_ticks, uint64_t now_ns)
+static struct breaker_owner *find_owner(const struct breaker *breaker, int32_t pid, uint64_t start_ticks)
 {
 	for (int i = 0; i < BREAKER_OWNERS_MAX; i++) {
-		struct breaker_owner *owner = &breaker->owners[i];
+		const struct breaker_owner *owner = &breaker->owners[i];
 
-		if (owner->fd >= 0 && owner->pid == pid && owner->start_ticks == start_ticks) {
-			owner->reaped_ns = now_ns;
-			return true;
-		}
+		if (owner->fd >= 0 && owner->pid == pid && owner->start_ticks == start_ticks)
+			return (struct breaker_owner *)owner;
 	}
-	return false;
+	return NULL;
+}
+
+bool breaker_owner_watched(const struct breaker *breaker, int32_t pid, uint64_t start_ticks)
+{
+	return find_owner(breaker, pid, start_ticks);
+}
+
+void breaker_owner_reaped(struct breaker *breaker, int32_t pid, uint64_t start_ticks, uint64_t now_ns)
+{
+	struct breaker_owner *owner = find_owner(breaker, pid, start_ticks);
+
+	if (owner)
+		owner->reaped_ns = now_ns;
 }
 
 int breaker_owner_add(struct breaker *breaker, int fd, const struct breaker_owner *owner)
@@ -108,7 +119,8 @@ bool breaker_owner_died(struct breaker *breaker, int fd, struct breaker_end end,
 		if (fd < 0 || owner->fd != fd)
 			continue;
 		owner->fd = -1;
-		if (breaker->tripped || after_ns > breaker->grace_ns || (end.known && end.status == 0))
+		if (breaker->tripped || !owner->reaped_ns || after_ns > breaker->grace_ns ||
+		    (end.known && end.status == 0))
 			return false;
 		breaker->tripped = true;
 		describe_death(breaker, owner, end, after_ns);

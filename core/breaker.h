@@ -17,7 +17,7 @@ struct breaker_owner {
 	int fd; /* the process's pidfd, the breaker's to close; -1: the place is free */
 	int32_t pid;
 	uint64_t start_ticks;
-	uint64_t reaped_ns; /* the latest reaping */
+	uint64_t reaped_ns; /* the latest reaping; 0: none yet */
 	char name[32];      /* for the message; bytes of the process's choice */
 };
 
@@ -46,12 +46,16 @@ void breaker_fini(struct breaker *breaker);
 /* One reaping failed. True when that trips it; `reason` then says why. */
 bool breaker_failed(struct breaker *breaker, uint64_t now_ns);
 
-/* True when the process is under watch already; its grace then begins anew. */
-bool breaker_owner_seen(struct breaker *breaker, int32_t pid, uint64_t start_ticks, uint64_t now_ns);
+/* Whether the process is under watch. */
+bool breaker_owner_watched(const struct breaker *breaker, int32_t pid, uint64_t start_ticks);
+
+/* One of its resources was reaped: the grace period begins (anew). Nothing happens when it is not under watch. */
+void breaker_owner_reaped(struct breaker *breaker, int32_t pid, uint64_t start_ticks, uint64_t now_ns);
 
 /*
- * Watches the process behind `fd` until the grace period is over. Takes the pidfd. Returns the pidfd that had to give way
- * (the caller forgets and closes it), or -1.
+ * Watches the process behind `fd` until the grace period is over. To be called before the reaping, or a quick death is
+ * missed; with reaped_ns 0 nothing was reaped yet. Takes the pidfd. Returns the pidfd that had to give way (the caller
+ * forgets and closes it), or -1.
  */
 int breaker_owner_add(struct breaker *breaker, int fd, const struct breaker_owner *owner);
 

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "ghost_record.h"
+#include "owner.h"
 #include "word.h"
 
 int ghost_table_init(struct ghost_table *table, const char *plugin, struct ghost_ring *finished)
@@ -18,10 +19,20 @@ int ghost_table_init(struct ghost_table *table, const char *plugin, struct ghost
 	return word_id(plugin, &table->plugin);
 }
 
+static void drop_owners(struct ghost *ghost)
+{
+	for (uint8_t i = 0; i < ghost->owner_count; i++)
+		owner_unref(ghost->owners[i]);
+	free(ghost->owners);
+	ghost->owners = NULL;
+	ghost->owner_count = 0;
+}
+
 static void ghost_free(struct ghost *ghost)
 {
 	if (!ghost)
 		return;
+	drop_owners(ghost);
 	free(ghost->record);
 	free(ghost->history);
 	free(ghost->detail);
@@ -144,6 +155,23 @@ void ghost_set_detail(struct ghost *ghost, const char *detail)
 		return;
 	free(ghost->detail);
 	ghost->detail = detail && *detail ? strdup(detail) : NULL;
+}
+
+void ghost_set_owners(struct ghost *ghost, struct owner *const *owners, uint8_t count)
+{
+	struct owner **copy;
+
+	if (count == ghost->owner_count &&
+	    (!count || memcmp(owners, ghost->owners, count * sizeof(struct owner *)) == 0))
+		return;
+	copy = reallocarray(NULL, count ? count : 1U, sizeof(struct owner *));
+	if (!copy)
+		return;
+	for (uint8_t i = 0; i < count; i++)
+		copy[i] = owner_ref(owners[i]);
+	drop_owners(ghost);
+	ghost->owners = copy;
+	ghost->owner_count = count;
 }
 
 void ghost_finish(struct ghost_table *table, struct ghost *ghost, enum ghost_state state)

@@ -49,7 +49,6 @@ struct ghost_field {
 	uint16_t type;
 };
 
-struct owner_cache;
 struct owner;
 
 /* The latest report, copied: replaced as a whole. */
@@ -76,12 +75,13 @@ struct ghost {
 	uint64_t found_ns; /* CLOCK_MONOTONIC, first known */
 	struct ghost_record *record;
 	struct ghost_step *history;
+	struct owner **owners;               /* references; who held it when it was judged last */
 	char *detail;                        /* the last verdict or error in words; NULL when there is none */
 	uint16_t plugin;                     /* word */
 	uint16_t reason;                     /* word: why it was spared last, or how it failed */
 	uint16_t reasons[GHOST_REASONS_MAX]; /* words: spared for these, said already */
 	uint8_t state;                       /* enum ghost_state */
-	uint8_t history_count;
+	uint8_t history_count, owner_count;
 	bool found; /* it was reported as a ghost, and that was said */
 };
 
@@ -127,6 +127,9 @@ void ghost_step_add(struct ghost *ghost, enum ghost_event event, uint16_t reason
 
 /* `detail` may be NULL. */
 void ghost_set_detail(struct ghost *ghost, const char *detail);
+
+/* Replaces the owners by `owners`, of which it takes references. Without memory the old ones stay. */
+void ghost_set_owners(struct ghost *ghost, struct owner *const *owners, uint8_t count);
 
 /* It is over (GHOST_REAPED, GHOST_HEALED): out of the table, into the ring of the finished. */
 void ghost_finish(struct ghost_table *table, struct ghost *ghost, enum ghost_state state);
