@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -262,6 +261,11 @@ int loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->stopped = true;
+}
+
+bool loop_stopped(const struct loop *loop)
+{
+	return loop->stopped;
 }
 
 uint64_t loop_wakeups(const struct loop *loop)

@@ -6,6 +6,7 @@
 #ifndef CORE_LOOP_H
 #define CORE_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct loop;
@@ -51,6 +52,7 @@ int loop_round(struct loop *loop);
 /* Rounds until loop_stop(). */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+bool loop_stopped(const struct loop *loop);
 
 /* How often the loop was woken up since it was made. */
 uint64_t loop_wakeups(const struct loop *loop);
