@@ -4,6 +4,7 @@
 #define CORE_CHECK_CONFIG_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "daemon.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answers of the control socket, in the shapes that control.h describes. */
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,9 +33,17 @@ static void put_text(json_t *object, const char *key, const char *text)
 		put(object, key, journal_json_text(text));
 }
 
-static json_t *error_answer(const char *format, const char *what)
+static json_t *error_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static json_t *error_answer(const char *format, ...)
 {
-	return json_pack("{s:o}", "error", json_sprintf(format, what));
+	va_list args;
+	json_t *text;
+
+	va_start(args, format);
+	text = json_vsprintf(format, args);
+	va_end(args);
+	return json_pack("{s:o}", "error", text);
 }
 
 /* ---- status ------------------------------------------------------------------------------------------------------- */
