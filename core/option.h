@@ -28,6 +28,7 @@
 #define OPTION_KEY_MAX 63             /* bytes */
 #define OPTION_TEXT_MAX 4096          /* bytes of a default or a help, and of a string value in the file */
 #define OPTION_ITEMS_MAX 4096         /* entries of a list */
+#define OPTION_ITEM_SIZE_MAX 65536    /* bytes of the struct of one group */
 
 struct option_table {
 	const struct gb_option *options; /* the caller's; outlives every struct settings made with the table */
