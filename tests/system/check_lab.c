@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The laboratory itself: a test that cannot see the truth proves nothing. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #include "lab_check.h"
@@ -87,6 +90,26 @@ START_TEST(holders_of_all_sorts)
 }
 END_TEST
 
+/* What some kernels lack must be said here, so that the tests which then do nothing are known. */
+START_TEST(what_this_kernel_has)
+{
+	struct lab_scene scene;
+	struct lab_connection connection;
+	long repair, ring, mptcp;
+
+	lab_scene_make(&scene, LAB_IPV4, 8080);
+	lab_scene_half_close(&scene, &connection);
+	repair = lab_do(&scene.server, deed_option, connection.server_fd, IPPROTO_TCP, TCP_REPAIR, 1);
+	ring = lab_do(&scene.server, deed_uring, connection.server_fd);
+	mptcp = lab_do(&scene.server, deed_listen, LAB_MPTCP, 9090, 1);
+	printf("TCP_REPAIR: %s, io_uring: %s, MPTCP: %s\n", repair < 0 ? "no" : "yes", ring < 0 ? "no" : "yes",
+	       mptcp < 0 ? "no" : "yes");
+	fflush(stdout);
+	ck_assert_int_eq(lab_scene_state(&scene, &connection), LAB_CLOSE_WAIT);
+	lab_scene_end(&scene);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lab");
@@ -96,5 +119,6 @@ int main(void)
 	tcase_add_test(tcase, a_stream_arrives_whole);
 	tcase_add_test(tcase, the_end_of_a_namespace_is_seen);
 	tcase_add_test(tcase, holders_of_all_sorts);
+	tcase_add_test(tcase, what_this_kernel_has);
 	return lab_main(suite);
 }
