@@ -209,6 +209,23 @@ START_TEST(without_root_it_ends_with_3)
 }
 END_TEST
 
+/* Only on kernels that lack one. */
+START_TEST(a_method_that_the_kernel_lacks_is_said)
+{
+	static const char *const methods[] = {"iterator", "sock_diag"};
+	struct lab_daemon daemon;
+	int code;
+
+	if (lab_has_method(methods[_i]))
+		return;
+	lab_net_make(&net);
+	lab_daemon_spawn(&daemon, &(struct lab_setup){.method = methods[_i], .net = {&net}});
+	code = lab_daemon_exit(&daemon);
+	ck_assert_msg(code == 3 || code == 4, "ended with %d, wanted 3 or 4; it said:\n%s", code, daemon.said);
+	ck_assert_msg(strstr(daemon.said, methods[_i]) != NULL, "it said:\n%s", daemon.said);
+}
+END_TEST
+
 START_TEST(without_btf_it_ends_with_3)
 {
 	ck_assert_int_eq(mount("lab", "/sys/kernel/btf", "tmpfs", 0, NULL), 0);
@@ -232,5 +249,6 @@ int main(void)
 	tcase_add_test(tcase, the_others_go_on);
 	tcase_add_test(tcase, without_root_it_ends_with_3);
 	tcase_add_test(tcase, without_btf_it_ends_with_3);
+	tcase_add_loop_test(tcase, a_method_that_the_kernel_lacks_is_said, 0, LAB_METHOD_COUNT);
 	return lab_main(suite);
 }

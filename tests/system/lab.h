@@ -6,7 +6,8 @@
  *
  * Environment: GHOSTBUSTER and GHOSTBUSTER_PLUGINS name the daemon and the folder of its plugins (the build tree's
  * otherwise); EGHOSTBUSTER_TEST_OPEN_SCOPE=1 leaves the scope open (for a machine that is all the tests' own);
- * EGHOSTBUSTER_TEST_METHODS names the methods that this kernel must be able to, "iterator,sock_diag" by default.
+ * EGHOSTBUSTER_TEST_METHODS names the methods that this kernel must be able to ("iterator,sock_diag"): found by looking at
+ * the kernel otherwise.
  *
  * Whatever fails in here fails the test: nothing returns an error unless it says so.
  */

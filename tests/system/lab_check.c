@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab_check.h"
 
+#include <linux/netlink.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "cleanup.h"
 
 static void fail_check(const char *text)
 {
@@ -32,6 +40,50 @@ TCase *lab_tcase(Suite *suite, const char *name, int timeout_s)
 	return tcase;
 }
 
+/* Of bpf_sock_destroy(): it comes with the kernel, not with a module. */
+static bool kernel_has_symbol(const char *name)
+{
+	_cleanup_fclose_ FILE *file = fopen("/proc/kallsyms", "re");
+	char line[512], symbol[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*s %*c %255s", symbol) == 1 && strcmp(symbol, name) == 0)
+			return true;
+	return false;
+}
+
+/* Whether TCP sockets can be dumped: no, where the diag modules are missing. */
+static bool kernel_has_tcp_diag(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct inet_diag_req_v2 request;
+	} message = {.header = {.nlmsg_len = sizeof(message),
+				.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+		     .request = {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1 << 10}};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	union {
+		struct nlmsghdr header;
+		char bytes[8192];
+	} answer;
+
+	return fd >= 0 && send(fd, &message, sizeof(message), 0) == (ssize_t)sizeof(message) &&
+	       recv(fd, &answer, sizeof(answer), 0) > 0 && answer.header.nlmsg_type != NLMSG_ERROR;
+}
+
+/* What this kernel must be able to, known without asking the daemon. */
+static void find_methods(void)
+{
+	char methods[64] = "";
+
+	if (kernel_has_symbol("bpf_sock_destroy"))
+		strcat(methods, "iterator,");
+	if (kernel_has_tcp_diag())
+		strcat(methods, "sock_diag");
+	setenv("EGHOSTBUSTER_TEST_METHODS", methods, 0);
+}
+
 int lab_main(Suite *suite)
 {
 	SRunner *runner;
@@ -41,6 +93,7 @@ int lab_main(Suite *suite)
 		printf("skipped: needs root\n");
 		return 77;
 	}
+	find_methods();
 	lab_on_failure = fail_check;
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
