@@ -7,12 +7,14 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include <uthash.h>
@@ -201,7 +203,7 @@ int namespace_each(struct namespaces *namespaces, uint32_t kind, int (*fn)(const
 	if (!list)
 		return -ENOMEM;
 	HASH_ITER (hh, walk.found, hint, next)
-		list[count++] = (struct gb_ns){.kind = kind, .pid = hint->pid, .inode = hint->inode};
+		list[count++] = (struct gb_ns){.kind = kind, .pid = hint->pid, .inode = hint->inode, .socket_fd = -1};
 	for (size_t i = 0; i < count && !result; i++)
 		result = fn(&list[i], arg);
 	free(list);
@@ -264,6 +266,31 @@ static bool open_by_pid(const struct namespaces *namespaces, int32_t pid, const 
 	       status.st_ino == ns->inode && open_exactly(namespaces->proc_fd, path, ns, ret_fd);
 }
 
+/*
+ * A process may hold a socket of a namespace that it has left. Anything but a socket is let alone: the number of the
+ * request may mean something else to a device.
+ */
+static bool open_by_socket(const struct gb_ns *ns, int *ret_fd)
+{
+	_cleanup_close_ int pid_fd = -1, socket_fd = -1, fd = -1;
+	struct stat status;
+	uint64_t inode;
+
+	if (ns->kind != GB_NS_NET || ns->pid <= 0 || ns->socket_fd < 0)
+		return false;
+	pid_fd = (int)syscall(SYS_pidfd_open, ns->pid, 0);
+	if (pid_fd < 0)
+		return false;
+	socket_fd = (int)syscall(SYS_pidfd_getfd, pid_fd, ns->socket_fd, 0);
+	if (socket_fd < 0 || fstat(socket_fd, &status) < 0 || !S_ISSOCK(status.st_mode))
+		return false;
+	fd = ioctl(socket_fd, SIOCGSKNS);
+	if (fd < 0 || namespace_inode(ns->kind, fd, &inode) < 0 || inode != ns->inode)
+		return false;
+	*ret_fd = steal_fd(&fd);
+	return true;
+}
+
 static bool open_by_hint(const struct namespaces *namespaces, const struct hint *hint, const struct gb_ns *ns,
 			 int *ret_fd)
 {
@@ -286,7 +313,7 @@ int namespace_open(struct namespaces *namespaces, const struct gb_ns *ns, int *r
 		return -EINVAL;
 	if (!ns->inode)
 		return -ESRCH;
-	if (open_by_pid(namespaces, ns->pid, ns, ret_fd))
+	if (open_by_pid(namespaces, ns->pid, ns, ret_fd) || open_by_socket(ns, ret_fd))
 		return 0;
 	HASH_FIND(hh, namespaces->kinds[ns->kind], &ns->inode, sizeof(ns->inode), hint);
 	if (hint && open_by_hint(namespaces, hint, ns, ret_fd))

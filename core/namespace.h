@@ -35,7 +35,8 @@ int namespace_each(struct namespaces *namespaces, uint32_t kind, int (*fn)(const
 		   void *arg);
 
 /*
- * Opens it: by ns->pid, by where it was seen last, by name, by a walk over /proc, whichever first has this very inode.
+ * Opens it: by ns->pid, by its socket, by where it was seen last, by name, by a walk over /proc, whichever first has this
+ * very inode.
  * The caller closes the descriptor as soon as it has used it. -ESRCH: there is none (any more); -EINVAL: unknown kind.
  */
 int namespace_open(struct namespaces *namespaces, const struct gb_ns *ns, int *ret_fd);
