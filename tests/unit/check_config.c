@@ -15,6 +15,14 @@
 
 static char problems_text[16384];
 
+/* libconfig before 1.6 loses the string it was reading when it finds a mistake. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:libconfig.so\n";
+}
+
 static void problems_take(struct problems *problems)
 {
 	*problems_text = '\0';
