@@ -11,20 +11,13 @@
 
 #include "agenda.h"
 #include "diag.h"
+#include "duplicate.h"
 #include "holders.h"
 #include "kernel.h"
 #include "known.h"
 #include "look.h"
+#include "policy.h"
 #include "tcp_close_wait.h"
-
-enum cw_action { CW_ACTION_REPORT, CW_ACTION_DESTROY };
-
-struct cw_config {
-	uint64_t timeout_ns;
-	int32_t action; /* enum cw_action */
-	int32_t method; /* enum cw_method */
-	int64_t max_tracked;
-};
 
 enum cw_phase { CW_IDLE, CW_LOOKING, CW_SEEKING_HOLDERS, CW_JUDGING };
 
@@ -51,7 +44,7 @@ struct cw_proof {
 	uint64_t judged_ns;
 	struct cw_tuple tuple;
 	uint32_t inode;
-	int32_t pid, fd; /* one holder, as a way into the namespace */
+	int32_t pid, fd; /* one holder: a way into the namespace, and to its descriptor */
 	uint32_t holders_digest;
 };
 
@@ -60,6 +53,7 @@ _Static_assert(sizeof(struct cw_proof) <= GB_PROOF_MAX, "a proof fits");
 struct cw {
 	const struct gb_host *host;
 	const struct cw_config *config;
+	uint64_t timeout_ns; /* the shortest that any rule gives */
 	struct cw_kernel kernel;
 	struct cw_known_table known;
 	struct cw_agenda agenda;
@@ -77,21 +71,26 @@ void cw_sweep_fini(struct cw_sweep *sweep);
 void cw_judge_seen(struct cw *cw, const struct cw_observation *seen);
 const char *cw_paused_reason(uint32_t holding_flags); /* NULL: none is paused */
 
-/* release.c, release_diag.c */
+/* release.c, release_diag.c, release_shutdown.c */
 int cw_reap(struct cw *cw, struct gb_reap *reap);
 void cw_release_by_diag(struct cw *cw, struct gb_reap_item **items, size_t count); /* sorted by namespace */
+void cw_release_by_shutdown(struct cw *cw, struct gb_reap_item *item);
 void cw_item_set(struct gb_reap_item *item, enum gb_outcome outcome, int error, const char *detail);
 
 /* describe.c: what people read */
 const char *cw_verdict_reason(enum cw_verdict verdict);
-const char *cw_class(const struct cw_observation *seen);
 void cw_resource_format(const struct cw_tuple *tuple, char *text, size_t size);
-/*
- * Gives the ghost to the host; spares it instead when `reason` is set. `held` may be NULL. The suspect is due again at
- * `due_ns`.
- */
-void cw_report(struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held, size_t held_count,
-	       const char *reason, uint64_t due_ns);
+
+/* What is told to the host about one suspect. */
+struct cw_finding {
+	const struct cw_observation *seen;
+	const struct cw_holding *held; /* may be NULL */
+	size_t held_count;
+	struct cw_policy policy;
+	const char *reason; /* to spare it; NULL: it is a ghost */
+	uint64_t due_ns;    /* when it is to be judged again */
+};
+void cw_report(struct cw *cw, const struct cw_finding *finding);
 
 static inline uint64_t cw_now(const struct cw *cw)
 {

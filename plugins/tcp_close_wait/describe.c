@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people read: the resource, the evidence, the reasons. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,16 +34,6 @@ const char *cw_verdict_reason(enum cw_verdict verdict)
 		return "kernel-user";
 	}
 	return "unknown";
-}
-
-/* By what the application left in the receive queue: the FIN counts as one byte until it is read. */
-const char *cw_class(const struct cw_observation *seen)
-{
-	if (!(seen->flags & CW_ACCEPTED))
-		return "unaccepted";
-	if (seen->rqueue == 0)
-		return "leaked-after-eof";
-	return seen->rqueue == 1 ? "never-looked" : "stuck-reader";
 }
 
 static void endpoint_format(int family, const uint8_t *address, uint16_t port, char *text, size_t size)
@@ -79,68 +70,102 @@ static uint32_t holders_list(const struct cw_holding *held, size_t count, struct
 	return processes;
 }
 
-static void proof_fill(const struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held,
-		       size_t held_count, struct cw_proof *proof)
+static void proof_fill(const struct cw *cw, const struct cw_finding *finding, struct cw_proof *proof)
 {
 	*proof = (struct cw_proof){
-		.sock = seen->sock,
-		.cookie = seen->cookie,
-		.timeout_ns = cw->config->timeout_ns,
+		.sock = finding->seen->sock,
+		.cookie = finding->seen->cookie,
+		.timeout_ns = finding->policy.timeout_ns,
 		.judged_ns = cw->sweep.started_ns,
-		.tuple = seen->tuple,
-		.inode = seen->inode,
+		.tuple = finding->seen->tuple,
+		.inode = finding->seen->inode,
 		.fd = -1,
-		.holders_digest = cw_holders_digest(held, held_count),
+		.holders_digest = cw_holders_digest(finding->held, finding->held_count),
 	};
-	if (held_count) {
-		proof->pid = held[0].tgid;
-		proof->fd = held[0].fd;
+	if (finding->held_count) {
+		proof->pid = finding->held[0].tgid;
+		proof->fd = finding->held[0].fd;
 	}
 }
 
-void cw_report(struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held, size_t held_count,
-	       const char *reason, uint64_t due_ns)
+static const char *action_name(enum cw_action action)
 {
-	static struct gb_holder holders[GB_HOLDERS_MAX];
+	switch (action) {
+	case CW_ACTION_REPORT:
+		return "report";
+	case CW_ACTION_SHUTDOWN:
+		return "shutdown";
+	case CW_ACTION_DESTROY:
+		return "destroy";
+	}
+	return "report";
+}
+
+static uint32_t evidence_fill(const struct cw_finding *finding, uint32_t processes, struct gb_field *list)
+{
+	const struct cw_observation *seen = finding->seen;
+	uint32_t count = 0;
+
+	list[count++] =
+		(struct gb_field){.name = "class", .type = GB_FIELD_TEXT, .text = cw_class_name(cw_class_of(seen))};
+	list[count++] = (struct gb_field){.name = "silence", .type = GB_FIELD_DURATION, .value = seen->silence_ns};
+	list[count++] =
+		(struct gb_field){.name = "timeout", .type = GB_FIELD_DURATION, .value = finding->policy.timeout_ns};
+	list[count++] = (struct gb_field){.name = "receive_queue", .type = GB_FIELD_BYTES, .value = seen->rqueue};
+	list[count++] = (struct gb_field){.name = "send_queue", .type = GB_FIELD_BYTES, .value = seen->wqueue};
+	list[count++] = (struct gb_field){.name = "inode", .type = GB_FIELD_INTEGER, .value = seen->inode};
+	list[count++] = (struct gb_field){.name = "holders", .type = GB_FIELD_INTEGER, .value = processes};
+	if (finding->held_count)
+		list[count++] = (struct gb_field){
+			.name = "fd", .type = GB_FIELD_INTEGER, .value = (uint64_t)finding->held[0].fd};
+	if (finding->policy.line)
+		list[count++] =
+			(struct gb_field){.name = "rule_line", .type = GB_FIELD_INTEGER, .value = finding->policy.line};
+	return count;
+}
+
+static int known_note(struct cw *cw, const struct cw_finding *finding)
+{
+	struct cw_known *known = cw_known_add(&cw->known, finding->seen->cookie);
+
+	if (!known)
+		return -ENOMEM;
+	known->sock = finding->seen->sock;
+	known->netns = finding->seen->tuple.netns;
+	known->seen_ns = cw->sweep.started_ns;
+	known->due_ns = finding->due_ns;
+	return 0;
+}
+
+void cw_report(struct cw *cw, const struct cw_finding *finding)
+{
+	static struct gb_holder holders[GB_HOLDERS_MAX]; /* one thread, never re-entered */
+	struct gb_field evidence[GB_EVIDENCE_MAX];
 	char resource[160];
 	struct cw_proof proof;
-	uint32_t processes = holders_list(held, held_count, holders);
-	const struct gb_field evidence[] = {
-		{.name = "class", .type = GB_FIELD_TEXT, .text = cw_class(seen)},
-		{.name = "silence", .type = GB_FIELD_DURATION, .value = seen->silence_ns},
-		{.name = "receive_queue", .type = GB_FIELD_BYTES, .value = seen->rqueue},
-		{.name = "send_queue", .type = GB_FIELD_BYTES, .value = seen->wqueue},
-		{.name = "holders", .type = GB_FIELD_INTEGER, .value = processes},
-		{.name = "fd", .type = GB_FIELD_INTEGER, .value = held_count ? (uint64_t)held[0].fd : 0},
-		{.name = "inode", .type = GB_FIELD_INTEGER, .value = seen->inode},
-	};
+	uint32_t processes = holders_list(finding->held, finding->held_count, holders);
 	struct gb_ghost ghost = {
 		.struct_size = sizeof(ghost),
-		.port = seen->tuple.local_port,
-		.key = seen->cookie,
+		.port = finding->seen->tuple.local_port,
+		.key = finding->seen->cookie,
 		.resource = resource,
-		.action = cw->config->action == CW_ACTION_DESTROY ? "destroy" : "report",
-		.age_ns = seen->age_ns,
-		.ns = {.kind = GB_NS_NET, .inode = seen->tuple.netns, .socket_fd = -1},
+		.action = action_name(finding->policy.action),
+		.age_ns = finding->seen->age_ns,
+		.ns = {.kind = GB_NS_NET, .inode = finding->seen->tuple.netns, .socket_fd = -1},
 		.evidence = evidence,
-		.evidence_count = GB_COUNT(evidence),
+		.evidence_count = evidence_fill(finding, processes, evidence),
 		.holders = holders,
 		.holder_count = processes < GB_HOLDERS_MAX ? processes : GB_HOLDERS_MAX,
 		.proof = &proof,
 		.proof_size = sizeof(proof),
 	};
-	struct cw_known *known = cw_known_add(&cw->known, seen->cookie);
 
-	if (!known)
-		return; /* no memory: nothing is told, nothing is released; the next look tries again */
-	known->sock = seen->sock;
-	known->netns = seen->tuple.netns;
-	known->seen_ns = cw->sweep.started_ns;
-	known->due_ns = due_ns;
-	cw_resource_format(&seen->tuple, resource, sizeof(resource));
-	proof_fill(cw, seen, held, held_count, &proof);
-	if (reason)
-		cw->host->spare(cw->host, &ghost, reason);
+	if (known_note(cw, finding) < 0)
+		return; /* nothing is told, so nothing is released; the next look tries again */
+	cw_resource_format(&finding->seen->tuple, resource, sizeof(resource));
+	proof_fill(cw, finding, &proof);
+	if (finding->reason)
+		cw->host->spare(cw->host, &ghost, finding->reason);
 	else
 		cw->host->ghost(cw->host, &ghost);
 }

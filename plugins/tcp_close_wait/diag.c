@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
@@ -269,20 +268,5 @@ int cw_diag_destroy(int fd, struct cw_diag_ask *asks, size_t count)
 			if (asks[at + i].error == -EINPROGRESS)
 				asks[at + i].error = 0;
 	}
-	return r;
-}
-
-int cw_diag_in_repair(int32_t pid, int32_t fd)
-{
-	int process = (int)syscall(SYS_pidfd_open, pid, 0), copy, value = 0, r;
-	socklen_t size = sizeof(value);
-
-	if (process < 0)
-		return -errno;
-	copy = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
-	r = copy < 0 || getsockopt(copy, IPPROTO_TCP, TCP_REPAIR, &value, &size) < 0 ? -errno : value != 0;
-	if (copy >= 0)
-		close(copy);
-	close(process);
 	return r;
 }

@@ -29,7 +29,4 @@ struct cw_diag_ask {
 int cw_diag_get(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count);
 int cw_diag_destroy(int fd, struct cw_diag_ask *asks, size_t count);
 
-/* Whether the socket behind a process's descriptor is in TCP_REPAIR mode: 1, 0, -errno. */
-int cw_diag_in_repair(int32_t pid, int32_t fd);
-
 #endif

@@ -26,19 +26,21 @@ static uint32_t owner_flags(const struct gb_owner *owner)
 	return flags;
 }
 
-/* How many of the processes are there still; what pauses any one of them goes into ret_flags. */
-static uint32_t holders_alive(const struct cw *cw, const struct cw_holding *held, size_t count, uint32_t *ret_flags)
+/* The processes that are there still, at most GB_HOLDERS_MAX; what pauses any one of them goes into ret_flags. */
+static uint32_t owners_find(const struct cw *cw, const struct cw_holding *held, size_t count, struct gb_owner *owners,
+			    uint32_t *ret_flags)
 {
 	uint32_t alive = 0, flags = cw_holders_flags(held, count);
 
-	for (size_t i = 0; i < count; i++) {
-		struct gb_owner owner = {.struct_size = sizeof(owner)};
+	for (size_t i = 0; i < count && alive < GB_HOLDERS_MAX; i++) {
+		struct gb_owner *owner = &owners[alive];
 
 		if (i && held[i].tgid == held[i - 1].tgid)
 			continue;
-		if (cw->host->owner(cw->host, held[i].tgid, cw_holding_start_ticks(&held[i]), &owner) < 0)
+		*owner = (struct gb_owner){.struct_size = sizeof(*owner)};
+		if (cw->host->owner(cw->host, held[i].tgid, cw_holding_start_ticks(&held[i]), owner) < 0)
 			continue;
-		flags |= owner_flags(&owner);
+		flags |= owner_flags(owner);
 		alive++;
 	}
 	*ret_flags = flags;
@@ -46,7 +48,7 @@ static uint32_t holders_alive(const struct cw *cw, const struct cw_holding *held
 }
 
 /* A holder that was paused and goes on gets the whole timeout again, counted from when it was first seen to go on. */
-static const char *pause_judge(struct cw *cw, const struct cw_observation *seen, uint32_t flags)
+static const char *pause_judge(struct cw *cw, const struct cw_observation *seen, uint32_t flags, uint64_t timeout_ns)
 {
 	const char *reason = cw_paused_reason(flags);
 	struct cw_known *known =
@@ -62,29 +64,33 @@ static const char *pause_judge(struct cw *cw, const struct cw_observation *seen,
 		known->paused = false;
 		known->resumed_ns = cw->sweep.started_ns;
 	}
-	if (known->resumed_ns && cw->sweep.started_ns - known->resumed_ns < cw->config->timeout_ns)
+	if (known->resumed_ns && cw->sweep.started_ns - known->resumed_ns < timeout_ns)
 		return "holder-resumed";
 	return NULL;
 }
 
-static const char *holders_judge(struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held,
-				 size_t count)
+/* Judges what the socket's own state condemned; sets the policy that applies. */
+static void holders_judge(struct cw *cw, struct cw_finding *finding)
 {
-	uint32_t flags = 0;
-	const char *reason;
+	static struct gb_owner owners[GB_HOLDERS_MAX]; /* one thread, never re-entered */
+	const struct cw_observation *seen = finding->seen;
+	uint64_t id = cw->kernel.looks ? seen->sock : seen->inode;
+	uint32_t flags = 0, alive;
 
-	if (holders_alive(cw, held, count, &flags) == 0)
-		return "no-holder";
-	reason = pause_judge(cw, seen, flags);
-	if (reason)
-		return reason;
-	if (!cw->kernel.looks) { /* a dump does not tell */
-		int repair = cw_diag_in_repair(held[0].tgid, held[0].fd);
+	finding->held = cw_holders_of(&cw->sweep.holders, id, &finding->held_count);
+	alive = owners_find(cw, finding->held, finding->held_count, owners, &flags);
+	if (alive == 0) {
+		finding->reason = "no-holder";
+		return;
+	}
+	finding->policy = cw_policy_of(cw->config, cw->host, seen, owners, alive);
+	finding->reason = pause_judge(cw, seen, flags, finding->policy.timeout_ns);
+	if (!finding->reason && !cw->kernel.looks) { /* a dump does not tell */
+		int repair = cw_duplicate_in_repair(finding->held[0].tgid, finding->held[0].fd);
 
 		if (repair)
-			return repair < 0 ? "not-examined" : cw_verdict_reason(CW_IN_REPAIR);
+			finding->reason = repair < 0 ? "not-examined" : cw_verdict_reason(CW_IN_REPAIR);
 	}
-	return NULL;
 }
 
 /* In the map a suspect carries its own next moment; what the next walk would find too late goes to the agenda. */
@@ -92,32 +98,50 @@ static void due_again(struct cw *cw, const struct cw_observation *seen, uint64_t
 {
 	struct cw_due due = {.at_ns = due_ns, .sock = seen->sock, .netns = seen->tuple.netns};
 
-	if (!cw->kernel.looks || due_ns < cw->agenda.walked_ns + cw->config->timeout_ns)
+	if (!cw->kernel.looks || due_ns < cw->agenda.walked_ns + cw->timeout_ns)
 		cw_agenda_add(&cw->agenda, &due);
+}
+
+/* Its rule gives it more time than the shortest of all. Nobody is told of it yet, but it need not be looked at before. */
+static void postpone(struct cw *cw, const struct cw_observation *seen, uint64_t due_ns)
+{
+	struct cw_known *known = cw_known_add(&cw->known, seen->cookie);
+
+	if (known) {
+		known->sock = seen->sock;
+		known->netns = seen->tuple.netns;
+		known->seen_ns = cw->sweep.started_ns;
+		known->due_ns = due_ns;
+	}
+	due_again(cw, seen, due_ns);
 }
 
 void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 {
-	uint64_t timeout_ns = cw->config->timeout_ns, due_ns = cw->sweep.started_ns + timeout_ns;
+	uint64_t now = cw->sweep.started_ns, slack_ns = cw->kernel.slack_ns;
 	struct cw_known *known = cw_known_find(&cw->known, seen->cookie);
-	enum cw_verdict verdict = cw_judge(seen, timeout_ns, cw->kernel.slack_ns);
-	const struct cw_holding *held = NULL;
-	const char *reason;
-	size_t count = 0;
+	enum cw_verdict verdict = cw_judge(seen, cw->timeout_ns, slack_ns);
+	struct cw_finding finding = {.seen = seen, .policy = cw_policy_of(cw->config, cw->host, seen, NULL, 0)};
 
 	if (known)
-		known->seen_ns = cw->sweep.started_ns;
+		known->seen_ns = now;
 	if (verdict == CW_LEFT || verdict == CW_TOO_YOUNG)
 		return;
-	if (!cw->kernel.looks && known && known->due_ns > cw->sweep.started_ns && !cw->sweep.asked)
+	if (!cw->kernel.looks && known && known->due_ns > now && !cw->sweep.asked)
 		return;
-	reason = cw_verdict_reason(verdict);
-	if (verdict == CW_NOT_SILENT)
-		due_ns = cw->sweep.started_ns + timeout_ns - seen->silence_ns;
 	if (verdict == CW_GHOST) {
-		held = cw_holders_of(&cw->sweep.holders, cw->kernel.looks ? seen->sock : seen->inode, &count);
-		reason = holders_judge(cw, seen, held, count);
+		holders_judge(cw, &finding);
+		verdict = cw_judge(seen, finding.policy.timeout_ns, slack_ns);
 	}
-	due_again(cw, seen, due_ns);
-	cw_report(cw, seen, held, count, reason, due_ns);
+	if (verdict == CW_TOO_YOUNG) {
+		postpone(cw, seen, now + finding.policy.timeout_ns - seen->age_ns);
+		return;
+	}
+	finding.due_ns = now + finding.policy.timeout_ns;
+	if (verdict == CW_NOT_SILENT)
+		finding.due_ns -= seen->silence_ns;
+	if (verdict != CW_GHOST)
+		finding.reason = cw_verdict_reason(verdict);
+	due_again(cw, seen, finding.due_ns);
+	cw_report(cw, &finding);
 }

@@ -102,8 +102,8 @@ static int dumped_take(struct cw_observation *seen, void *arg)
 		seen->sock = entry->sock;
 		seen->age_ns = now > entry->suspect.since_ns ? now - entry->suspect.since_ns : 0;
 	}
-	if (!entry && seen->age_ns < cw->config->timeout_ns) {
-		struct cw_due due = {.at_ns = now - seen->age_ns + cw->config->timeout_ns, .netns = look->netns};
+	if (!entry && seen->age_ns < cw->timeout_ns) {
+		struct cw_due due = {.at_ns = now - seen->age_ns + cw->timeout_ns, .netns = look->netns};
 		int r = cw_agenda_add(&cw->agenda, &due);
 
 		if (r < 0)

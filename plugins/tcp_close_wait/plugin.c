@@ -8,22 +8,6 @@
 
 #include "cw.h"
 
-static const char *const actions[] = {[CW_ACTION_REPORT] = "report", [CW_ACTION_DESTROY] = "destroy", NULL};
-static const char *const methods[] = {
-	[CW_METHOD_AUTO] = "auto", [CW_METHOD_ITERATOR] = "iterator", [CW_METHOD_SOCK_DIAG] = "sock_diag", NULL};
-
-static const struct gb_option options[] = {
-	GB_OPTION_DURATION("timeout", struct cw_config, timeout_ns, "60s", 1 * GB_SECOND, 30 * GB_DAY,
-			   "how long in CLOSE_WAIT, and silent, before a socket is a ghost"),
-	GB_OPTION_ENUM("action", struct cw_config, action, "destroy", actions,
-		       "destroy: reset the connection; report: only tell"),
-	GB_OPTION_ENUM(
-		"method", struct cw_config, method, "auto", methods,
-		"iterator: judge and destroy under the socket's lock (Linux 6.5); sock_diag: read again, then SOCK_DESTROY"),
-	GB_OPTION_INTEGER("max_tracked", struct cw_config, max_tracked, "262144", 16, 16777216,
-			  "sockets in CLOSE_WAIT that are tracked at the same time"),
-};
-
 static void facts_tell(const struct cw *cw)
 {
 	const struct gb_host *host = cw->host;
@@ -74,6 +58,7 @@ static int close_wait_open(const struct gb_host *host, const void *config, void 
 		return -ENOMEM;
 	cw->host = host;
 	cw->config = config;
+	cw->timeout_ns = cw_config_timeout(config);
 	cw->sweep.look.fd = cw->sweep.holders.fd = -1;
 	r = kernel_open(cw, config, &cw->kernel);
 	if (r < 0) {
@@ -116,6 +101,7 @@ static int close_wait_reconfigure(void *state, const void *new_config)
 	cw_sweep_fini(&cw->sweep);
 	cw_agenda_fini(&cw->agenda);
 	cw->config = config;
+	cw->timeout_ns = cw_config_timeout(config);
 	cw->must_repair = true;
 	return 0;
 }
@@ -125,6 +111,6 @@ GB_PLUGIN(.name = "tcp_close_wait", .version = "0.1.0",
 	  .roles = GB_ROLE_DETECTOR | GB_ROLE_REAPER, .kernel_features = GB_KERNEL_BTF | GB_KERNEL_BPF_ITER,
 	  .capabilities = UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON | UINT64_C(1) << CAP_NET_ADMIN |
 			  UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_PTRACE,
-	  .options = options, .option_count = GB_COUNT(options), .option_size = sizeof(options[0]),
+	  .options = cw_options, .option_count = CW_OPTION_COUNT, .option_size = sizeof(cw_options[0]),
 	  .config_size = sizeof(struct cw_config), .open = close_wait_open, .scan = close_wait_scan,
 	  .reap = close_wait_reap, .reconfigure = close_wait_reconfigure, .close = close_wait_close);

@@ -221,6 +221,9 @@ int cw_reap(struct cw *cw, struct gb_reap *reap)
 	qsort(chunk, count, sizeof(chunk[0]), netns_compare);
 	chunk_condemn(cw, count);
 	r = chunk_holders_check(cw, count);
+	for (size_t i = 0; i < count && r == 0; i++)
+		if (chunk[i]->outcome == GB_PENDING && strcmp(chunk[i]->action, "shutdown") == 0)
+			cw_release_by_shutdown(cw, chunk[i]);
 	if (r == 0 && cw->kernel.releases)
 		chunk_release(cw, count);
 	else if (r == 0)

@@ -91,9 +91,8 @@ static int entry_take(const struct cw_entry *entry, void *arg)
 	struct cw *cw = walk->cw;
 	struct cw_look *look = &cw->sweep.look;
 	const struct cw_suspect *suspect = &entry->suspect;
-	struct cw_due due = {.at_ns = suspect->checked_ns + cw->config->timeout_ns,
-			     .sock = entry->sock,
-			     .netns = suspect->tuple.netns};
+	struct cw_due due = {
+		.at_ns = suspect->checked_ns + cw->timeout_ns, .sock = entry->sock, .netns = suspect->tuple.netns};
 	struct gb_ns ns = {.kind = GB_NS_NET, .inode = suspect->tuple.netns, .socket_fd = -1};
 	struct cw_known *known = suspect->cookie ? cw_known_find(&cw->known, suspect->cookie) : NULL;
 	int r;
@@ -208,14 +207,14 @@ static int sweep_begin(struct cw *cw, const struct gb_scan *scan)
 	sweep->holders.count = 0;
 	r = scope_refresh(cw);
 	if (r == 0 && (sweep->repairs || sweep->asked || !cw->kernel.looks ||
-		       sweep->started_ns >= cw->agenda.walked_ns + cw->config->timeout_ns))
+		       sweep->started_ns >= cw->agenda.walked_ns + cw->timeout_ns))
 		r = agenda_rebuild(cw);
 	cw_agenda_sort(&cw->agenda);
 	if (r == 0)
 		r = namespaces_choose(cw);
 	if (r < 0)
 		return r;
-	cw_kernel_tell_look(&cw->kernel, cw->config->timeout_ns, sweep->asked);
+	cw_kernel_tell_look(&cw->kernel, cw->timeout_ns, sweep->asked);
 	cw_kernel_tell_holders(&cw->kernel, sweep->started_ns, false);
 	sweep->phase = CW_LOOKING;
 	return 0;
@@ -266,7 +265,10 @@ static void namespace_spare(struct cw *cw, uint32_t netns)
 		seen.cookie = suspect.cookie;
 		seen.tuple = suspect.tuple;
 		seen.age_ns = cw->sweep.started_ns - suspect.since_ns;
-		cw_report(cw, &seen, NULL, 0, "netns-unreachable", cw->sweep.started_ns + cw->config->timeout_ns);
+		cw_report(cw, &(struct cw_finding){.seen = &seen,
+						   .policy = {.timeout_ns = cw->timeout_ns},
+						   .reason = "netns-unreachable",
+						   .due_ns = cw->sweep.started_ns + cw->timeout_ns});
 	}
 }
 
@@ -298,7 +300,7 @@ static void inodes_tell(struct cw *cw, bool want)
 	const struct cw_look *look = &cw->sweep.look;
 
 	for (size_t i = 0; i < look->count && !cw->kernel.looks; i++) {
-		if (cw_judge(&look->seen[i], cw->config->timeout_ns, cw->kernel.slack_ns) != CW_GHOST)
+		if (cw_judge(&look->seen[i], cw->timeout_ns, cw->kernel.slack_ns) != CW_GHOST)
 			continue;
 		if (want)
 			cw_kernel_want_inode(&cw->kernel, look->seen[i].inode);
@@ -337,7 +339,7 @@ static void stale_forget(struct cw *cw)
 		const struct cw_known *known;
 
 		if (!due->sock || cw_kernel_find(&cw->kernel, due->sock, &suspect) < 0 ||
-		    suspect.checked_ns + cw->config->timeout_ns > sweep->started_ns)
+		    suspect.checked_ns + cw->timeout_ns > sweep->started_ns)
 			continue;
 		known = suspect.cookie ? cw_known_find(&cw->known, suspect.cookie) : NULL;
 		if (!known || known->due_ns <= sweep->started_ns)
@@ -392,7 +394,7 @@ static int sweep_end(struct cw *cw, uint64_t *ret_next_ns)
 	cw_holders_fini(&sweep->holders);
 	numbers_tell(cw);
 	cw_agenda_sort(&cw->agenda);
-	next = cw_agenda_next(&cw->agenda, cw->agenda.walked_ns + cw->config->timeout_ns);
+	next = cw_agenda_next(&cw->agenda, cw->agenda.walked_ns + cw->timeout_ns);
 	if (pace < PACE_LEAST_NS)
 		pace = PACE_LEAST_NS;
 	if (pace > PACE_MOST_NS)
