@@ -60,11 +60,11 @@ static int refuse_version(const struct reading *reading, const struct gb_plugin 
 	char advice[160];
 
 	if (head->abi_major > GB_ABI_MAJOR)
-		snprintf(advice, sizeof(advice), "install a %s built for ABI %u, or upgrade ghostbuster", reading->name,
+		snprintf(advice, sizeof(advice), "install the %s built for ABI %u, or upgrade ghostbuster", reading->name,
 			 GB_ABI_MAJOR);
 	else if (head->abi_major < GB_ABI_MAJOR)
 		snprintf(advice, sizeof(advice),
-			 "install a %s built for ABI %u, or rebuild it against this ghostbuster's "
+			 "install the %s built for ABI %u, or rebuild it against this ghostbuster's "
 			 "eghostbuster/plugin.h",
 			 reading->name, GB_ABI_MAJOR);
 	else

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cleanup.h"
 #include "descriptor.h"
 #include "refusal.h"
@@ -25,7 +27,7 @@ static int refuse_outside(const struct descriptor_reader *reader, const char *wh
 static int read_pointer(const struct descriptor_reader *reader, uint64_t address, const char *what,
 			uint64_t *ret_pointer)
 {
-	uint64_t pointer;
+	uint64_t pointer = 0;
 
 	if (elf_image_pointer(reader->image, address, &pointer) < 0 || pointer == ELF_IMAGE_ELSEWHERE)
 		return refuse_outside(reader, what);
@@ -33,18 +35,21 @@ static int read_pointer(const struct descriptor_reader *reader, uint64_t address
 	return 0;
 }
 
-static bool has_control_character(const char *text)
+static bool is_one_line_of_utf8(const char *text)
 {
-	for (; *text; text++)
+	json_t *string = json_string(text); /* refuses what is no UTF-8 */
+
+	json_decref(string);
+	for (; string && *text; text++)
 		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			return true;
-	return false;
+			return false;
+	return string;
 }
 
 int descriptor_read_text(struct descriptor_reader *reader, uint64_t address, const char *what, const char **ret_text)
 {
 	_cleanup_free_ char *text = NULL;
-	uint64_t pointer;
+	uint64_t pointer = 0;
 	int error = read_pointer(reader, address, what, &pointer);
 
 	if (error < 0)
@@ -61,10 +66,12 @@ int descriptor_read_text(struct descriptor_reader *reader, uint64_t address, con
 			reader->path, what, DESCRIPTOR_STRING_MAX);
 	if (error < 0)
 		return refuse_outside(reader, what);
-	if (has_control_character(text))
-		return refuse(reader->ret_refusal, -EINVAL,
-			      "%s: %s has control characters, want one line of text: correct it and rebuild the plugin",
-			      reader->path, what);
+	if (!is_one_line_of_utf8(text))
+		return refuse(
+			reader->ret_refusal, -EINVAL,
+			"%s: %s has control characters or is no UTF-8, want one line of text: correct it and rebuild "
+			"the plugin",
+			reader->path, what);
 	reader->text_size += strlen(text) + 1;
 	if (reader->text_size > DESCRIPTOR_TEXT_MAX)
 		return refuse(
@@ -87,7 +94,7 @@ static int read_choices(struct descriptor_reader *reader, uint64_t address, cons
 			const char *const **ret_choices)
 {
 	const char **choices;
-	uint64_t pointer;
+	uint64_t pointer = 0;
 	int error = read_pointer(reader, address, what, &pointer);
 
 	*ret_choices = NULL;
@@ -177,7 +184,7 @@ static int read_table(struct descriptor_reader *reader, uint64_t address, uint32
 {
 	uint32_t max = is_group ? GB_OPTION_MEMBERS_MAX : DESCRIPTOR_OPTIONS_MAX;
 	struct gb_option *options;
-	uint64_t pointer;
+	uint64_t pointer = 0;
 	int error;
 
 	if (count > max)

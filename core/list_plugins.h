@@ -11,7 +11,7 @@
 typedef bool list_plugins_enabled_fn(const char *name, void *arg);
 
 /*
- * Writes a table for people, or one JSON object (schema: tests/abi/check_list_plugins.c), to `out`. Runs no code of any
+ * Writes a table for people, or one JSON object (list_plugins_json.h), to `out`. Runs no code of any
  * plugin and needs no privilege. Refused plugins are part of the list and no failure. `owner` as in trust.h: 0 outside of
  * tests. On failure (the folder is missing or not trusted, -EIO: cannot write) -errno, and *ret_refusal is a sentence, to
  * be freed.
