@@ -60,8 +60,8 @@ static int refuse_version(const struct reading *reading, const struct gb_plugin 
 	char advice[160];
 
 	if (head->abi_major > GB_ABI_MAJOR)
-		snprintf(advice, sizeof(advice), "install the %s built for ABI %u, or upgrade ghostbuster", reading->name,
-			 GB_ABI_MAJOR);
+		snprintf(advice, sizeof(advice), "install the %s built for ABI %u, or upgrade ghostbuster",
+			 reading->name, GB_ABI_MAJOR);
 	else if (head->abi_major < GB_ABI_MAJOR)
 		snprintf(advice, sizeof(advice),
 			 "install the %s built for ABI %u, or rebuild it against this ghostbuster's "

@@ -118,7 +118,7 @@ static int read_choices(struct descriptor_reader *reader, uint64_t address, cons
 	}
 	return refuse(
 		reader->ret_refusal, -E2BIG,
-		"%s: %s have no NULL after the first %d, want at most that many: end the array with NULL and rebuild "
+		"%s: %s has no NULL after the first %d, want at most that many: end the array with NULL and rebuild "
 		"the plugin",
 		reader->path, what, DESCRIPTOR_CHOICES_MAX);
 }

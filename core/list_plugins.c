@@ -34,6 +34,7 @@ static struct libscols_table *table_new(const struct column *columns, size_t cou
 	/* To a file or a pipe each row is one line; on a terminal the last column is folded. */
 	scols_table_set_termforce(table, is_terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	scols_table_reduce_termwidth(table, sizeof(INDENT) - 1);
+	scols_table_set_column_separator(table, "  ");
 	for (size_t i = 0; i < count; i++)
 		if (!scols_table_new_column(table, columns[i].name, 0, columns[i].flags)) {
 			scols_unref_table(table);
@@ -132,15 +133,16 @@ static int print_overview(const struct list_plugins_view *view, bool is_terminal
 static int add_option(struct libscols_table *table, const struct gb_option *option, const char *group)
 {
 	char key[2 * OPTION_KEY_MAX + 2], range[RANGE_SIZE] = "";
+	const char *type = option_type_name(option->type);
 	int error;
 
 	snprintf(key, sizeof(key), "%s%s%s", group ? group : "", group ? "." : "", option->key);
 	option_range(option, range, sizeof(range));
 	error = table_add(table, (const char *const[]){
 					 key,
-					 option_type_name(option->type),
+					 type,
 					 option->default_text ? option->default_text : "-",
-					 *range ? range : "-",
+					 *range && strcmp(range, type) != 0 ? range : "-",
 					 option->help ? option->help : "",
 				 });
 	for (uint32_t i = 0; i < option->member_count && error == 0; i++)
