@@ -67,13 +67,13 @@ struct config {
 enum config_part { CONFIG_PART_MAIN, CONFIG_PART_JOURNAL, CONFIG_PART_SCOPE, CONFIG_PART_GUARD, CONFIG_PARTS };
 
 /*
- * Reads and checks the file `path` (NULL: the installed one) and all of --set but the options of plugins, whose tables are
- * not known yet. The overrides are copied. -EINVAL when problems were added: all that are found; -ENOMEM.
+ * Reads and checks the file `path` (NULL: the installed one) and all of --set but the options of plugins, whose tables
+ * are not known yet. The overrides are copied. -EINVAL when problems were added: all that are found; -ENOMEM.
  */
 int config_load(const char *path, const struct override *overrides, size_t override_count, struct problems *problems,
 		struct config **ret_config);
 
-/* The same for a text in memory, which goes by the name of `file` in messages. Takes no other bound than config_load(). */
+/* The same for a text in memory, which goes by the name of `file` in messages. */
 int config_load_text(const char *file, const char *text, size_t size, const struct override *overrides,
 		     size_t override_count, struct problems *problems, struct config **ret_config);
 
@@ -83,8 +83,8 @@ void config_free(struct config *config);
 const struct config_plugin *config_find_plugin(const struct config *config, const char *name);
 
 /*
- * The options of a plugin, now that its table is known (and passed option_table_check()). `table->others` should name the
- * daemon's own key, as config_plugin_keys does. Also for a plugin that nothing names: all defaults. As settings_decode().
+ * The options of a plugin, now that its table is known (and passed option_table_check()). `table->others` should be
+ * config_plugin_keys. Also for a plugin that nothing names: all defaults. As settings_decode().
  */
 int config_plugin_settings(const struct config *config, const struct option_table *table, const char *name,
 			   struct problems *problems, struct settings **ret_settings);

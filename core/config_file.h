@@ -22,8 +22,9 @@ int config_file_judge(const char *path, const struct stat *stat, uid_t euid, str
 int config_file_read(const char *path, struct problems *problems, char **ret_text, size_t *ret_size);
 
 /*
- * Makes a text safe for libconfig: refuses NUL bytes, @include and numbers beyond 64 bits, and marks numbers beyond 32 bits as
- * 64 bits wide, which libconfig before 1.6 would silently cut. *ret_text is the caller's. -EINVAL with problems added; -ENOMEM.
+ * Makes a text safe for libconfig: refuses NUL bytes, @include, too many names and numbers beyond 64 bits, and marks
+ * numbers beyond 32 bits as 64 bits wide, which libconfig before 1.6 would silently cut. *ret_text is the caller's.
+ * -EINVAL with problems added; -ENOMEM.
  */
 int config_text_prepare(const char *file, const char *text, size_t size, struct problems *problems, char **ret_text);
 

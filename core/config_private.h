@@ -14,7 +14,7 @@ struct config_private {
 	struct settings *parts[CONFIG_PARTS];
 };
 
-/* The `ghostbuster` group into config, and the `plugins` group into config->plugins. -EINVAL with problems added; -ENOMEM. */
+/* The `ghostbuster` group into config, and the `plugins` group into config->plugins. -EINVAL with problems; -ENOMEM. */
 int config_core_decode(struct config *config, struct problems *problems);
 int config_plugins_decode(struct config *config, struct problems *problems);
 

@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NAMES_MAX 10000 /* libconfig compares each name of a group with all others of it */
+
 struct scanner {
 	const char *file;
 	const char *at; /* NUL-terminated */
 	char *out;
 	unsigned int line;
+	unsigned int names;
 	struct problems *problems;
 };
 
@@ -91,6 +94,9 @@ static void copy_token(struct scanner *scanner)
 		copy(scanner, 2);
 		copy_through(scanner, "*/");
 	} else if (isalpha((unsigned char)*at) || *at == '*') {
+		if (scanner->names++ == NAMES_MAX)
+			problems_add(scanner->problems, scanner->file, scanner->line, "more than %d names, want fewer",
+				     NAMES_MAX);
 		copy(scanner, strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-*"));
 	} else if (isdigit((unsigned char)*at) || ((*at == '-' || *at == '+') && isdigit((unsigned char)at[1]))) {
 		copy_number(scanner);

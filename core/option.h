@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Declared options (struct gb_option): one decoder for the daemon's own tables and for those of plugins. Values come from
- * a group of the file and from --set, are checked against the table, and are written into one block of memory laid out
+ * Declared options (struct gb_option): one decoder for the daemon's own tables and for those of plugins. Values come
+ * from a group of the file and from --set, are checked against the table, and are written into one block of memory laid out
  * as the table's offsets say. See plugin.h for each type, its field and how it is written.
  *
  * A sentence about a value: FILE:LINE: plugin "tcp_close_wait": timeout = -3, want 1s..30d
@@ -37,8 +37,8 @@ struct option_table {
 	uint64_t data_size;  /* bytes of the struct that the offsets are in */
 	const char *subject; /* how messages name it: `plugin "tcp_close_wait"`, `ghostbuster.guard` */
 
-	/* Keys of the same group that are not in the table and belong to somebody else, such as "enabled". NULL-terminated,
-	 * or NULL. They are passed over, and count as known words when a typo's neighbour is looked for. */
+	/* Keys of the same group that are not in the table and belong to somebody else, such as "enabled".
+	 * NULL-terminated, or NULL. They are passed over, and count as known words when a typo's neighbour is looked for. */
 	const char *const *others;
 };
 
@@ -62,8 +62,8 @@ struct settings;
 int option_table_check(const struct option_table *table, const char *file, struct problems *problems);
 
 /*
- * Reads every option of a table that option_table_check() accepted. -EINVAL when problems were added: all that are found,
- * not only the first; -ENOMEM. The table is copied, but not what it points to.
+ * Reads every option of a table that option_table_check() accepted. -EINVAL when problems were added: all that are
+ * found, not only the first; -ENOMEM. The table is copied, but not what it points to.
  */
 int settings_decode(const struct option_table *table, const struct option_source *source, struct problems *problems,
 		    struct settings **ret_settings);

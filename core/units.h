@@ -11,7 +11,8 @@
 
 /*
  * "90s", "1h30m", "250ms", "2d": whole numbers with a unit (ns, us, ms, s, m, h, d), the larger unit first and each at
- * most once; or one number of seconds. -EINVAL when it is no duration, -ERANGE when it is one that is negative or too long.
+ * most once; or one number of seconds.
+ * -EINVAL when it is no duration, -ERANGE when it is one that is negative or too long.
  */
 int duration_parse(const char *text, uint64_t *ret_ns);
 

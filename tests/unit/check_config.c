@@ -262,6 +262,18 @@ START_TEST(nul_bytes_are_refused)
 }
 END_TEST
 
+START_TEST(too_many_names_are_refused)
+{
+	static char text[200000];
+	size_t used = 0;
+
+	for (int i = 0; i < 10001; i++)
+		used += (size_t)sprintf(text + used, "k%d = 1;\n", i);
+	ck_assert_ptr_null(load(text, NULL));
+	ck_assert_str_eq(problems_text, "f.cfg:10001: more than 10000 names, want fewer");
+}
+END_TEST
+
 /* What libconfig is given. */
 static const struct {
 	const char *text, *prepared;
@@ -532,6 +544,7 @@ int main(void)
 	tcase_add_test(config, overrides_win);
 	tcase_add_loop_test(config, bad_files_are_said, 0, COUNT(bad));
 	tcase_add_test(config, nul_bytes_are_refused);
+	tcase_add_test(config, too_many_names_are_refused);
 	tcase_add_loop_test(config, texts_are_prepared, 0, COUNT(texts));
 	tcase_add_loop_test(config, files_are_judged, 0, COUNT(files));
 	tcase_add_test(config, odd_files_are_refused_without_waiting);
