@@ -13,10 +13,13 @@ static void print_verdict(FILE *out, const json_t *answer, unsigned int width)
 	static const struct {
 		const char *state, *sentence;
 	} states[] = {
-		{"suspect", "It is a suspect: nothing has condemned it yet"},
+		{"suspect", "It is a suspect, and not condemned"},
 		{"queued", "It is condemned and waits for its turn"},
 		{"spared", "It is spared"},
 		{"reaping", "It is being reaped"},
+		{"reaped", "It was reaped"},
+		{"healed", "It went away or recovered by itself"},
+		{"failed", "Its release failed"},
 	};
 	const char *state = client_text(answer, "state"), *reason = client_text(answer, "reason");
 	const char *sentence = NULL;
@@ -29,6 +32,8 @@ static void print_verdict(FILE *out, const json_t *answer, unsigned int width)
 	buffer_add_format(&line, "%s%s", sentence ? sentence : "Its state is ", sentence ? "" : state);
 	if (*reason)
 		buffer_add_format(&line, " (%s)", reason);
+	if (*client_text(answer, "detail"))
+		buffer_add_format(&line, ": %s", client_text(answer, "detail"));
 	buffer_add_char(&line, '.');
 	if (json_object_get(answer, "age_ms")) {
 		buffer_add_text(&line, " Its age is ");
@@ -144,10 +149,10 @@ int client_print_resume(FILE *out, const json_t *answer, unsigned int width)
 	_cleanup_buffer_ struct buffer line = {0};
 
 	buffer_add_format(&line,
-			  json_is_true(json_object_get(answer, "resumed")) ? "%s reaps again." : "%s was not resumed.",
+			  json_is_true(json_object_get(answer, "resumed")) ? "%s reaps again" : "%s was not resumed",
 			  client_text(answer, "plugin"));
 	if (*client_text(answer, "message"))
-		buffer_add_format(&line, " %s", client_text(answer, "message"));
+		buffer_add_format(&line, ": %s", client_text(answer, "message"));
 	text_print_paragraph(out, buffer_text(&line), 0, width);
 	return 0;
 }

@@ -19,7 +19,8 @@
  *             at most `limit` of them (default 1000, at most 10000); `total` counts all
  *   explain  {"id":…,"plugin":…,"resource":…,"state":…,"reason":…,"age_ms":1,"action":…,"evidence":{…},"owners":[…],
  *             "namespace":…,"history":[{"time":…,"event":…,"reason":…,"error":…,"count":1}],"advice":"sentences"}
- *             or {"error":…} for an unknown id
+ *             or {"error":…} for an unknown id; also of what was "reaped", "healed" or "failed" of late, and with
+ *             "detail", a few words more to the reason, where there are any
  *   resume   {"plugin":…,"resumed":true,"message":…}
  *   leakers  {"leakers":[{"plugin":…,"comm":…,"exe":…,"uid":1,"unit":…,"container":…,"pod":…,"found":1,"reaped":1,
  *                         "spared":1,"failed":1,"last":TIME}],"total":1}   most found first

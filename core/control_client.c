@@ -97,7 +97,9 @@ static int answer_request(struct control_client *client, size_t length, control_
 		return set_error(client, "the request has no \"verb\"");
 	reply = answer(arg, verb, request);
 	if (!reply)
-		return set_error(client, "unknown verb; known are status, ghosts, leakers, explain, resume");
+		reply = json_pack("{so}", "error", json_sprintf("the daemon does not know the verb \"%.64s\"", verb));
+	if (!reply)
+		return set_error(client, "the daemon does not know this verb"); /* cut inside of a character */
 	error = set_answer(client, reply);
 	if (error || client->answer_length <= CONTROL_ANSWER_MAX)
 		return error;

@@ -117,10 +117,14 @@ static const struct {
 	{"explain", EXPLAIN, EXPLAIN_TEXT},
 	{"explain", "{\"id\":\"x\",\"plugin\":\"p\",\"resource\":\"r\",\"state\":\"new\"}",
 	 "r (p, id x)\n\nIts state is new.\n\nOwners\n  none was found\n"},
-	{"resume", "{\"plugin\":\"flock\",\"resumed\":true,\"message\":\"12 ghosts wait.\"}",
-	 "flock reaps again. 12 ghosts wait.\n"},
-	{"resume", "{\"plugin\":\"flock\",\"resumed\":false,\"message\":\"It was not tripped.\"}",
-	 "flock was not resumed. It was not tripped.\n"},
+	{"explain",
+	 "{\"id\":\"x\",\"plugin\":\"p\",\"resource\":\"r\",\"state\":\"failed\",\"reason\":\"still-there\","
+	 "\"detail\":\"two words\"}",
+	 "r (p, id x)\n\nIts release failed (still-there): two words.\n\nOwners\n  none was found\n"},
+	{"resume", "{\"plugin\":\"flock\",\"resumed\":true,\"message\":\"12 ghosts wait\"}",
+	 "flock reaps again: 12 ghosts wait\n"},
+	{"resume", "{\"plugin\":\"flock\",\"resumed\":false,\"message\":\"it was not tripped\"}",
+	 "flock was not resumed: it was not tripped\n"},
 };
 
 /* freed by the caller */
