@@ -178,8 +178,8 @@ void plugin_batch_slice(struct plugin *plugin);
 /* Drops the batch; what is undecided is a suspect until it is reported again. */
 void plugin_batch_drop(struct plugin *plugin);
 
-/* When the queue is worth looking at; CLOCK_NEVER when nothing waits. */
-uint64_t plugin_batch_when(struct plugin *plugin);
+/* When the queue is worth looking at: `now_ns` when it is already, CLOCK_NEVER when nothing waits. */
+uint64_t plugin_batch_when(struct plugin *plugin, uint64_t now_ns);
 
 /* Begins to watch the ghost's owners for the breaker, before it is reaped; their grace begins with the reaping. */
 void plugin_watch_owners(struct plugin *plugin, const struct ghost *ghost);

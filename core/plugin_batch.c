@@ -23,11 +23,11 @@ static uint64_t worth(const struct plugin *plugin)
 	return want < plugin->ghosts.queued ? want : plugin->ghosts.queued;
 }
 
-uint64_t plugin_batch_when(struct plugin *plugin)
+uint64_t plugin_batch_when(struct plugin *plugin, uint64_t now_ns)
 {
 	if (!plugin->ghosts.queued)
 		return CLOCK_NEVER;
-	return rate_when(&plugin->rate, worth(plugin), clock_now_ns());
+	return rate_when(&plugin->rate, worth(plugin), now_ns);
 }
 
 static void batch_free(struct plugin_batch *batch)
@@ -97,7 +97,7 @@ bool plugin_batch_start(struct plugin *plugin)
 {
 	uint64_t now_ns = clock_now_ns(), count;
 
-	if (plugin_batch_when(plugin) > now_ns)
+	if (plugin_batch_when(plugin, now_ns) > now_ns)
 		return false;
 	count = rate_tokens(&plugin->rate, now_ns);
 	if (count > plugin->ghosts.queued)

@@ -26,7 +26,7 @@ void plugin_arm(struct plugin *plugin)
 	} else if (plugin->batch.items || plugin->scanning) {
 		plugin->step.when_ns = 0;
 	} else {
-		when_ns = earlier(plugin->asked ? 0 : plugin->next_scan_ns, plugin_batch_when(plugin));
+		when_ns = earlier(plugin->asked ? 0 : plugin->next_scan_ns, plugin_batch_when(plugin, clock_now_ns()));
 		plugin->step.when_ns = earlier(when_ns, breaker_next(&plugin->breaker));
 	}
 }

@@ -28,6 +28,7 @@ static struct exemption exemption;
 static struct plugin *plugin;
 static uint64_t now_ns;
 static int journal_fd, seen;
+static bool real_clock;
 
 /* What the fake plugin does, and what was done to it. */
 static struct fake {
@@ -88,8 +89,9 @@ static int fake_scan(void *state, struct gb_scan *scan)
 	uint32_t end = fake.slice && fake.at + fake.slice < fake.count ? fake.at + fake.slice : fake.count;
 
 	ck_assert_ptr_eq(state, &fake);
-	ck_assert_uint_eq(scan->now_ns, now_ns);
-	ck_assert_uint_gt(scan->until_ns, now_ns);
+	ck_assert_uint_gt(scan->until_ns, scan->now_ns);
+	if (!real_clock)
+		ck_assert_uint_eq(scan->now_ns, now_ns);
 	fake.slices++;
 	fake.flags = scan->flags;
 	if (fake.scan_error)
@@ -101,7 +103,7 @@ static int fake_scan(void *state, struct gb_scan *scan)
 		return GB_MORE;
 	fake.at = 0;
 	fake.scans++;
-	scan->next_ns = fake.next_ns ? fake.next_ns : now_ns + TIMEOUT;
+	scan->next_ns = fake.next_ns ? fake.next_ns : scan->now_ns + TIMEOUT;
 	return GB_DONE;
 }
 
@@ -187,6 +189,7 @@ static void setup(void)
 	fake.outcome = GB_REAPED;
 	fake.holder = getpid();
 	seen = 0;
+	real_clock = false;
 	settings = (struct config_guard){.rate = 100,
 					 .burst = 1000,
 					 .failures = 5,
@@ -701,6 +704,21 @@ START_TEST(broken_contracts)
 }
 END_TEST
 
+/* A clock that goes on between two looks: a batch that is due must start, and afterwards all must be still. */
+START_TEST(at_the_machines_clock)
+{
+	real_clock = true;
+	clock_override(NULL);
+	fake.count = 3;
+	ck_assert_int_eq(plugin_open(plugin, &callbacks, NULL), 0);
+	for (int i = 0; i < 20 && fake.reaped < 3; i++)
+		ck_assert_int_eq(loop_round(engine.loop), 0);
+	ck_assert_uint_eq(fake.reaped, 3);
+	plugin_arm(plugin);
+	ck_assert_uint_gt(plugin->step.when_ns, clock_now_ns() + SECOND);
+}
+END_TEST
+
 static void add_all(TCase *tests)
 {
 	tcase_add_test(tests, found_and_reaped_once);
@@ -725,6 +743,7 @@ static void add_all(TCase *tests)
 	tcase_add_test(tests, reconfigured);
 	tcase_add_test(tests, watched_descriptors);
 	tcase_add_test(tests, broken_contracts);
+	tcase_add_test(tests, at_the_machines_clock);
 }
 
 int main(void)
