@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/ioctl.h>
 
 #include <libsmartcols.h>
 
@@ -19,24 +19,19 @@
 
 #define RANGE_SIZE 256
 #define INDENT "  "
+#define CELL_MIN 16 /* a narrower last column is not folded */
 
-struct column {
-	const char *name;
-	int flags;
-};
-
-static struct libscols_table *table_new(const struct column *columns, size_t count, bool is_terminal)
+/* A table of one line a row; table_print() folds the last column. */
+static struct libscols_table *table_new(const char *const *columns, size_t count)
 {
 	struct libscols_table *table = scols_new_table();
 
 	if (!table)
 		return NULL;
-	/* To a file or a pipe each row is one line; on a terminal the last column is folded. */
-	scols_table_set_termforce(table, is_terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-	scols_table_reduce_termwidth(table, sizeof(INDENT) - 1);
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	scols_table_set_column_separator(table, "  ");
 	for (size_t i = 0; i < count; i++)
-		if (!scols_table_new_column(table, columns[i].name, 0, columns[i].flags)) {
+		if (!scols_table_new_column(table, columns[i], 0, 0)) {
 			scols_unref_table(table);
 			return NULL;
 		}
@@ -55,26 +50,59 @@ static int table_add(struct libscols_table *table, const char *const *cells)
 	return 0;
 }
 
-/* Behind `indent`, without the blanks that pad a line's last cell. */
-static int table_print(struct libscols_table *table, const char *indent, struct buffer *buffer)
+/* How many of the first `length` bytes fit into `width` cells without cutting a word; a long word is cut nowhere. */
+static size_t fit_words(const char *text, size_t length, size_t width)
+{
+	size_t cells = 0, fitting = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == ' ' && cells <= width)
+			fitting = i;
+		cells += ((unsigned char)text[i] & 0xc0) != 0x80; /* a character of UTF-8, not its further bytes */
+		if (cells > width && fitting)
+			return fitting;
+	}
+	return length;
+}
+
+/* One row; what exceeds `width` (0: nothing does) goes on below the last column, which starts at `column`. */
+static void print_row(const char *row, size_t length, const char *indent, size_t column, size_t width,
+		      struct buffer *buffer)
+{
+	size_t room = width > strlen(indent) + column + CELL_MIN ? width - strlen(indent) - column : 0;
+	size_t taken;
+
+	while (length && row[length - 1] == ' ')
+		length--;
+	buffer_add_text(buffer, indent);
+	taken = room && length > column ? column + fit_words(row + column, length - column, room) : length;
+	buffer_add(buffer, row, taken);
+	while (taken < length) {
+		size_t part;
+
+		taken++; /* the blank at which the row was folded */
+		part = fit_words(row + taken, length - taken, room);
+		buffer_add_format(buffer, "\n%s%*s%.*s", indent, (int)column, "", (int)part, row + taken);
+		taken += part;
+	}
+	buffer_add_char(buffer, '\n');
+}
+
+/* `last` is the name of the last column. */
+static int table_print(struct libscols_table *table, const char *last, const char *indent, size_t width,
+		       struct buffer *buffer)
 {
 	_cleanup_free_ char *text = NULL;
+	const char *heading;
+	size_t column;
 
 	if (scols_print_table_to_string(table, &text) < 0)
 		return -ENOMEM;
-	for (char *line = text, *end; *line; line = end) {
-		size_t length;
-
+	heading = strstr(text, last);
+	column = heading ? (size_t)(heading - text) : 0;
+	for (char *line = text, *end; *line; line = *end ? end + 1 : end) {
 		end = strchrnul(line, '\n');
-		length = (size_t)(end - line);
-		while (length && line[length - 1] == ' ')
-			length--;
-		if (length) {
-			buffer_add_text(buffer, indent);
-			buffer_add(buffer, line, length);
-		}
-		buffer_add_char(buffer, '\n');
-		end += *end != '\0';
+		print_row(line, (size_t)(end - line), indent, column, width, buffer);
 	}
 	return 0;
 }
@@ -110,12 +138,10 @@ static int add_plugin(struct libscols_table *table, const struct plugin_file *fi
 				});
 }
 
-static int print_overview(const struct list_plugins_view *view, bool is_terminal, struct buffer *buffer)
+static int print_overview(const struct list_plugins_view *view, size_t width, struct buffer *buffer)
 {
-	static const struct column columns[] = {
-		{"NAME", 0}, {"VERSION", 0}, {"ENABLED", 0}, {"ROLES", 0}, {"ABI", 0}, {"SUMMARY", SCOLS_FL_WRAP},
-	};
-	struct libscols_table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]), is_terminal);
+	static const char *const columns[] = {"NAME", "VERSION", "ENABLED", "ROLES", "ABI", "SUMMARY"};
+	struct libscols_table *table = table_new(columns, GB_COUNT(columns));
 	int error = table ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < view->folder->count && error == 0; i++) {
@@ -124,7 +150,7 @@ static int print_overview(const struct list_plugins_view *view, bool is_terminal
 		error = add_plugin(table, file, view->is_enabled(file->name, view->arg));
 	}
 	if (error == 0)
-		error = table_print(table, "", buffer);
+		error = table_print(table, "SUMMARY", "", width, buffer);
 	scols_unref_table(table);
 	return error;
 }
@@ -150,18 +176,16 @@ static int add_option(struct libscols_table *table, const struct gb_option *opti
 	return error;
 }
 
-static int print_options(const struct gb_plugin *plugin, bool is_terminal, struct buffer *buffer)
+static int print_options(const struct gb_plugin *plugin, size_t width, struct buffer *buffer)
 {
-	static const struct column columns[] = {
-		{"OPTION", 0}, {"TYPE", 0}, {"DEFAULT", 0}, {"RANGE", 0}, {"HELP", SCOLS_FL_WRAP},
-	};
-	struct libscols_table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]), is_terminal);
+	static const char *const columns[] = {"OPTION", "TYPE", "DEFAULT", "RANGE", "HELP"};
+	struct libscols_table *table = table_new(columns, GB_COUNT(columns));
 	int error = table ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < plugin->option_count && error == 0; i++)
 		error = add_option(table, &plugin->options[i], NULL);
 	if (error == 0)
-		error = table_print(table, INDENT, buffer);
+		error = table_print(table, "HELP", INDENT, width, buffer);
 	scols_unref_table(table);
 	return error;
 }
@@ -179,7 +203,7 @@ static void print_needs(const struct gb_plugin *plugin, struct buffer *buffer)
 				  plugin->kernel_features & GB_KERNEL_BPF_ITER ? "BPF iterators" : "");
 }
 
-static int print_text(const struct list_plugins_view *view, bool is_terminal, struct buffer *buffer)
+static int print_text(const struct list_plugins_view *view, size_t width, struct buffer *buffer)
 {
 	size_t refused = 0;
 	int error = 0;
@@ -190,7 +214,7 @@ static int print_text(const struct list_plugins_view *view, bool is_terminal, st
 				  view->folder->path);
 		return 0;
 	}
-	error = print_overview(view, is_terminal, buffer);
+	error = print_overview(view, width, buffer);
 	for (size_t i = 0; i < view->folder->count && error == 0; i++) {
 		const struct plugin_file *file = view->folder->files[i];
 
@@ -201,7 +225,7 @@ static int print_text(const struct list_plugins_view *view, bool is_terminal, st
 		buffer_add_format(buffer, "\n%s\n", file->name);
 		print_needs(&file->descriptor->plugin, buffer);
 		if (file->descriptor->plugin.option_count)
-			error = print_options(&file->descriptor->plugin, is_terminal, buffer);
+			error = print_options(&file->descriptor->plugin, width, buffer);
 	}
 	if (error == 0 && refused)
 		buffer_add_text(buffer, "\nRefused:\n");
@@ -215,6 +239,14 @@ static int print_text(const struct list_plugins_view *view, bool is_terminal, st
 	return error;
 }
 
+/* In cells; 0 for a file or a pipe, where each row is one line. */
+static size_t terminal_width(FILE *out)
+{
+	struct winsize size;
+
+	return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 int list_plugins(FILE *out, const char *folder, uid_t owner, list_plugins_enabled_fn *is_enabled, void *arg, bool json,
 		 char **ret_refusal)
 {
@@ -225,7 +257,7 @@ int list_plugins(FILE *out, const char *folder, uid_t owner, list_plugins_enable
 
 	if (error < 0)
 		return error;
-	error = json ? list_plugins_json(&view, &buffer) : print_text(&view, isatty(fileno(out)), &buffer);
+	error = json ? list_plugins_json(&view, &buffer) : print_text(&view, terminal_width(out), &buffer);
 	if (error == 0 && buffer.failed)
 		error = -ENOMEM;
 	if (error == 0 && (fwrite(buffer.data, 1, buffer.length, out) != buffer.length || fflush(out) != 0))

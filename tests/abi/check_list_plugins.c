@@ -2,9 +2,12 @@
 /* What --list-plugins prints, word for word. */
 #include <check.h>
 
+#include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -133,6 +136,38 @@ START_TEST(empty_and_missing)
 }
 END_TEST
 
+/* On a terminal no line is wider than it, and no word is cut. */
+START_TEST(terminal)
+{
+	_cleanup_free_ char *one_line = list(false);
+	const struct winsize size = {.ws_col = 80, .ws_row = 24};
+	char *refusal = NULL, *word, *saved;
+	char shown[16384] = "";
+	struct termios raw;
+	int screen, terminal_fd;
+	ssize_t length;
+	FILE *out;
+
+	ck_assert_int_eq(openpty(&screen, &terminal_fd, NULL, NULL, &size), 0);
+	ck_assert_int_eq(tcgetattr(terminal_fd, &raw), 0);
+	cfmakeraw(&raw);
+	ck_assert_int_eq(tcsetattr(terminal_fd, TCSANOW, &raw), 0);
+	out = fdopen(terminal_fd, "w");
+	ck_assert_int_eq(list_plugins(out, scratch_expand("R/plugins"), getuid(), is_example, NULL, false, &refusal),
+			 0);
+	length = read(screen, shown, sizeof(shown) - 1);
+	ck_assert_int_gt(length, (ssize_t)strlen(one_line));
+	fclose(out);
+	close(screen);
+	*strstr(shown, "Refused:") = '\0'; /* sentences are not folded: they hold commands to be copied */
+	for (word = strtok_r(one_line, " \n", &saved); word && strcmp(word, "Refused:") != 0;
+	     word = strtok_r(NULL, " \n", &saved))
+		ck_assert_msg(strstr(shown, word), "%s is cut", word);
+	for (char *line = strtok_r(shown, "\n", &saved); line; line = strtok_r(NULL, "\n", &saved))
+		ck_assert_msg(strlen(line) <= 80, "too wide: %s", line);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("list_plugins");
@@ -144,6 +179,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tcase, fill, scratch_fini);
 	tcase_add_test(tcase, text);
 	tcase_add_test(tcase, json);
+	tcase_add_test(tcase, terminal);
 	tcase_add_test(tcase, empty_and_missing);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
