@@ -136,6 +136,8 @@ static bool play(struct demo *demo)
 	fine &= lab_net_count(&demo->leaky.net, LEAKY_PORT, LAB_LISTEN) == 1;
 	fine &= told(demo);
 	lab_daemon_stop(&demo->daemon);
+	if (!fine)
+		printf("\nWhat the daemon said:\n%s", demo->daemon.said);
 	return fine;
 }
 
