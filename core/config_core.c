@@ -52,7 +52,7 @@ static const struct gb_option guard_options[] = {
 			  "ghosts that a plugin may reap in a second"),
 	GB_OPTION_INTEGER("burst", struct config_guard, burst, "1000", 1, 10000000,
 			  "ghosts that a plugin may reap at once"),
-	GB_OPTION_INTEGER("failures", struct config_guard, failures, "10", 1, 1000000,
+	GB_OPTION_INTEGER("failures", struct config_guard, failures, "10", 1, 1000, /* BREAKER_FAILURES_MAX */
 			  "so many failures within failure_window stop a plugin's reaping"),
 	GB_OPTION_DURATION("failure_window", struct config_guard, failure_window_ns, "1m", GB_SECOND, GB_DAY,
 			   "see failures"),

@@ -19,6 +19,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "notify.h"
+#include "word.h"
 
 /* What the core itself needs: to see the executable and the namespaces of other users' processes. */
 #define CORE_CAPABILITIES (UINT64_C(1) << CAP_SYS_PTRACE)
@@ -67,6 +68,19 @@ static void journal_due(void *arg)
 	(void)arg;
 }
 
+/* What each plugin found of the kernel's abilities, and what that means. */
+static void log_facts(const struct daemon *daemon)
+{
+	log_info("%s on %s", EGHOSTBUSTER_VERSION, daemon->kernel);
+	for (size_t i = 0; i < daemon->slot_count; i++) {
+		const struct plugin *plugin = daemon->slots[i]->plugin;
+
+		for (uint32_t j = 0; j < plugin->fact_count; j++)
+			log_line(GB_LOG_INFO, plugin->name, "%s: %s", word_text(plugin->facts[j].name),
+				 plugin->facts[j].text);
+	}
+}
+
 static void say_ready(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -75,6 +89,7 @@ static void say_ready(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->slot_count; i++)
 		open += plugin_is_open(daemon->slots[i]->plugin);
 	daemon->ready = true;
+	log_facts(daemon);
 	journal_write(daemon->engine.journal,
 		      &(struct event){
 			      .name = "daemon.ready",
@@ -102,7 +117,7 @@ static void on_seen(void *arg)
 	for (size_t i = 0; i < daemon->slot_count && !daemon->ready; i++) {
 		const struct plugin *plugin = daemon->slots[i]->plugin;
 
-		if (plugin_is_open(plugin) && plugin->callbacks->scan && !plugin->first_done)
+		if (plugin_is_open(plugin) && plugin->callbacks->scan && !plugin->first_over)
 			return;
 	}
 	if (!daemon->ready)

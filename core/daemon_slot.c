@@ -135,8 +135,8 @@ bool slot_start(struct daemon *daemon, struct slot *slot)
 	if (!slot->plugin)
 		r = plugin_new(&daemon->engine, slot->file->name, &slot->plugin);
 	if (r < 0) {
-		log_error("plugin %s: %s; skipping it", slot->file->name, strerror(-r));
-		return false;
+		log_error("plugin %s: %s", slot->file->name, strerror(-r));
+		abort(); /* as everywhere when there is no memory for a few hundred bytes */
 	}
 	if (slot->file->refusal) {
 		plugin_refuse(slot->plugin, slot->file->refusal);

@@ -98,7 +98,8 @@ int plugin_open(struct plugin *plugin, const struct gb_plugin *callbacks, const 
 	plugin->why = NULL;
 	plugin->state = PLUGIN_RUNNING;
 	plugin->opened_ns = clock_now_ns();
-	plugin->scanning = plugin->first_done = plugin->asked = plugin->scope_said = false;
+	plugin->first_done = plugin->first_over = false;
+	plugin->scanning = plugin->asked = plugin->scope_said = false;
 	plugin->scan_errors = plugin->dispatch_errors = 0;
 	plugin->next_scan_ns = callbacks->scan ? plugin->opened_ns : CLOCK_NEVER;
 	plugin_arm(plugin);

@@ -88,7 +88,9 @@ struct plugin {
 	struct plugin_batch batch;
 
 	struct loop_deadline step;
-	bool scanning, first_done, asked;
+	bool scanning, asked;
+	bool first_done; /* a whole scan was made in this life */
+	bool first_over; /* the same, or the attempt failed: nobody waits for it any longer */
 	uint32_t scan_flags, scan_errors, dispatch_errors;
 	uint64_t scan_started_ns, next_scan_ns, opened_ns;
 

@@ -58,7 +58,7 @@ static void watch_owner(struct plugin *plugin, const struct gb_owner *public)
 
 void plugin_watch_owners(struct plugin *plugin, const struct ghost *ghost)
 {
-	for (uint8_t i = 0; i < ghost->owner_count; i++)
+	for (uint8_t i = 0; plugin->breaker.grace_ns && i < ghost->owner_count; i++)
 		watch_owner(plugin, &ghost->owners[i]->public);
 }
 

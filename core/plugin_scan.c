@@ -43,10 +43,10 @@ static void heal_unseen(struct plugin *plugin)
 
 static void scan_over(struct plugin *plugin)
 {
-	bool first = !plugin->first_done;
+	bool first = !plugin->first_over;
 
 	plugin->scanning = false;
-	plugin->first_done = true;
+	plugin->first_over = true;
 	if (first && plugin->engine->seen)
 		plugin->engine->seen(plugin->engine->seen_arg);
 }
@@ -68,6 +68,7 @@ static void scan_done(struct plugin *plugin, uint64_t next_ns)
 	}
 	if (!plugin->first_done)
 		heal_unseen(plugin);
+	plugin->first_done = true;
 	scan_over(plugin);
 }
 

@@ -45,6 +45,8 @@ START_TEST(scans_that_fail_are_tried_again_later_and_later)
 	ck_assert_uint_eq(plugin->step.when_ns, now_ns + 512 * SECOND);
 	fake.scan_error = 0;
 	pass(512 * SECOND);
+	ck_assert_uint_eq(fake.flags, GB_SCAN_FIRST); /* still the first that sees anything */
+	ck_assert_int_eq(seen, 1);
 	ck_assert_str_eq(plugin_state_text(plugin), "running");
 	ck_assert_uint_eq(fake.reaped, 1);
 }
