@@ -140,7 +140,11 @@ static int run(struct daemon *daemon)
 
 /* ---- Start -------------------------------------------------------------------------------------------------------- */
 
-void daemon_drop_capabilities(struct daemon *daemon)
+/*
+ * Drops what no plugin that runs needs. Once: a plugin that a reload disables may be enabled by the next one, and opening
+ * it needs as much as before.
+ */
+static void drop_capabilities(struct daemon *daemon)
 {
 	uint64_t needed = CORE_CAPABILITIES, left = 0;
 	char text[CAPABILITY_TEXT_SIZE];
@@ -326,7 +330,7 @@ int daemon_run(const struct daemon_options *options)
 	describe_kernel(&daemon);
 	code = start(&daemon);
 	if (code == 0) {
-		daemon_drop_capabilities(&daemon);
+		drop_capabilities(&daemon);
 		on_seen(&daemon);
 		r = run(&daemon);
 		notify_stopping();

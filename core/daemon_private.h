@@ -66,9 +66,4 @@ int daemon_apply(struct daemon *daemon, const struct config *config);
 
 json_t *daemon_answer(void *daemon, const char *verb, const json_t *request);
 
-/* ---- daemon.c ---- */
-
-/* Drops what no plugin that runs needs. */
-void daemon_drop_capabilities(struct daemon *daemon);
-
 #endif

@@ -206,7 +206,6 @@ static void reload(struct daemon *daemon)
 		log_info("%s: reloaded", daemon->config->file);
 		journal_write(daemon->engine.journal,
 			      &(struct event){.name = "config.reloaded", .message = daemon->config->file});
-		daemon_drop_capabilities(daemon);
 	}
 	plan_fini(&plan);
 	problems_fini(&problems);
