@@ -24,8 +24,16 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct netns_ipv4 {
+	int sysctl_tcp_keepalive_time; /* these in jiffies */
+	int sysctl_tcp_keepalive_intvl;
+	__u8 sysctl_tcp_keepalive_probes; /* int before 5.15 */
+	int sysctl_tcp_fin_timeout;
+};
+
 struct net {
 	struct ns_common ns;
+	struct netns_ipv4 ipv4;
 };
 
 typedef struct {
@@ -39,6 +47,8 @@ struct in6_addr {
 	} in6_u;
 };
 
+enum sock_flags { SOCK_KEEPOPEN = 3 };
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -47,6 +57,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	int skc_bound_dev_if;
+	unsigned long skc_flags;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -59,6 +70,7 @@ struct sock {
 	struct socket *sk_socket;
 	void *sk_user_data;
 	__u16 sk_protocol;
+	int sk_err;
 };
 
 struct inode {
@@ -97,6 +109,9 @@ struct tcp_sock {
 	__u32 rcv_tstamp;
 	__u8 repair : 1;
 	bool is_mptcp;
+	unsigned int keepalive_time;
+	unsigned int keepalive_intvl;
+	__u8 keepalive_probes;
 };
 
 struct signal_struct {

@@ -14,6 +14,11 @@
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define IPPROTO_TCP 6
+#define SOL_SOCKET 1
+#define SO_KEEPALIVE 9
+#define TCP_KEEPIDLE 4
+#define TCP_KEEPINTVL 5
+#define TCP_KEEPCNT 6
 #define SIGNAL_STOP_STOPPED 0x00000001
 #define PF_FROZEN 0x00010000   /* before 6.1 */
 #define TASK_FROZEN 0x00008000 /* from 6.1 */
@@ -32,6 +37,8 @@ __u64 look_started_ns; /* when this pass over the holders' sockets began; they w
 bool look_all;         /* look at what is not due, too */
 bool holders_of_condemned;
 bool verifying;
+bool probing; /* the map `probes` is not empty */
+__u32 probe_interval_s;
 bool scoped;
 
 /* Told to user space. */
@@ -52,6 +59,14 @@ struct {
 	__type(key, __u64);
 	__type(value, struct cw_condemned);
 } condemned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 262144);
+	__type(key, __u64);
+	__type(value, struct cw_probe);
+} probes SEC(".maps");
 
 /* Inode numbers of the sockets whose holders are looked for, where a file does not tell its socket. */
 struct {
@@ -124,6 +139,21 @@ static __noinline int suspect_enter(struct sock *sk)
 	return 0;
 }
 
+static __always_inline void suspect_leave(struct sock *sk, int newstate)
+{
+	__u64 key = (__u64)sk;
+	struct cw_probe *probe;
+
+	bpf_map_delete_elem(&suspects, &key);
+	if (!probing)
+		return;
+	probe = bpf_map_lookup_elem(&probes, &key);
+	if (probe && !probe->ended) {
+		probe->ended = newstate;
+		probe->error = sk->sk_err;
+	}
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(close_wait_track, struct sock *sk, int oldstate, int newstate)
 {
@@ -131,13 +161,10 @@ int BPF_PROG(close_wait_track, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (newstate == CW_TCP_CLOSE_WAIT) {
+	if (newstate == CW_TCP_CLOSE_WAIT)
 		suspect_enter(sk);
-	} else {
-		__u64 key = (__u64)sk;
-
-		bpf_map_delete_elem(&suspects, &key);
-	}
+	else
+		suspect_leave(sk, newstate);
 	return 0;
 }
 
@@ -154,10 +181,32 @@ static __always_inline __u64 silence_read(const struct tcp_sock *tcp)
 	return cw_ticks_ns(ticks, tick_ns);
 }
 
+static __always_inline __u32 hertz(void)
+{
+	return (__u32)(1000000000 / tick_ns);
+}
+
+static __always_inline __u8 keepalive_read(const struct tcp_sock *tcp)
+{
+	const struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
+	const struct netns_ipv4 *ipv4 = &sk->__sk_common.skc_net.net->ipv4;
+	bool on = sk->__sk_common.skc_flags >> bpf_core_enum_value(enum sock_flags, SOCK_KEEPOPEN) & 1;
+	__u8 flags = 0;
+
+	if (on && tcp->keepalive_probes == CW_PROBE_COUNT && tcp->keepalive_time == CW_PROBE_IDLE_S * hertz())
+		return CW_PROBED;
+	/* A value equal to the namespace's own reads the same for the application as none: a probe leaves these behind. */
+	if ((tcp->keepalive_time && tcp->keepalive_time != (__u32)ipv4->sysctl_tcp_keepalive_time) ||
+	    (tcp->keepalive_intvl && tcp->keepalive_intvl != (__u32)ipv4->sysctl_tcp_keepalive_intvl) ||
+	    (tcp->keepalive_probes && tcp->keepalive_probes != ipv4->sysctl_tcp_keepalive_probes))
+		flags |= CW_KEEPALIVE_SET;
+	return on ? flags | CW_KEEPALIVE : flags;
+}
+
 static __always_inline __u8 flags_read(struct tcp_sock *tcp)
 {
 	struct sock *sk = &tcp->inet_conn.icsk_inet.sk;
-	__u8 flags = 0;
+	__u8 flags = keepalive_read(tcp);
 
 	if (sk->sk_socket)
 		flags |= CW_ACCEPTED;
@@ -185,6 +234,7 @@ static __always_inline void observation_read(struct cw_observation *seen, struct
 	seen->flags = flags_read(tcp);
 	if (socket && socket->file)
 		seen->inode = socket->file->f_inode->i_ino;
+	seen->fin_timeout_ms = (__u64)sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_fin_timeout * tick_ns / 1000000;
 	tuple_read(&seen->tuple, &sk->__sk_common);
 }
 
@@ -224,7 +274,7 @@ int close_wait_look(struct bpf_iter__tcp *ctx)
 		if (!suspect)
 			return 0;
 	}
-	if (!look_all && suspect->checked_ns + look_timeout_ns > now)
+	if (!look_all && suspect->checked_ns + look_timeout_ns > now && !(seen.flags & CW_PROBED))
 		return 0;
 	seen.age_ns = now > suspect->since_ns ? now - suspect->since_ns : 0;
 	if (bpf_seq_write(ctx->meta->seq, &seen, sizeof(seen)))
@@ -240,6 +290,34 @@ int close_wait_look(struct bpf_iter__tcp *ctx)
 		suspect->checked_ns = now;
 	}
 	return 0;
+}
+
+static __always_inline int keepalive_set(struct tcp_sock *tcp, int idle_s, int interval_s, int count, int on)
+{
+	int r = bpf_setsockopt(tcp, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+
+	if (!r)
+		r = bpf_setsockopt(tcp, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s));
+	if (!r)
+		r = bpf_setsockopt(tcp, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	if (!r)
+		r = bpf_setsockopt(tcp, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	return r;
+}
+
+static __always_inline int keepalive_probe(struct tcp_sock *tcp)
+{
+	return keepalive_set(tcp, CW_PROBE_IDLE_S, probe_interval_s, CW_PROBE_COUNT, 1);
+}
+
+/* What the application reads afterwards is what it read before: off, with the namespace's values. */
+static __always_inline int keepalive_restore(struct tcp_sock *tcp)
+{
+	const struct netns_ipv4 *ipv4 = &tcp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ipv4;
+	__u32 hz = hertz();
+
+	return keepalive_set(tcp, ipv4->sysctl_tcp_keepalive_time / hz, ipv4->sysctl_tcp_keepalive_intvl / hz,
+			     ipv4->sysctl_tcp_keepalive_probes, 0);
 }
 
 /* Releases what is condemned, in the reader's network namespace, if under the lock it still deserves it. */
@@ -276,8 +354,14 @@ int close_wait_release(struct bpf_iter__tcp *ctx)
 	if (suspect && now > suspect->since_ns)
 		seen.age_ns = now - suspect->since_ns;
 	doomed->verdict = cw_judge(&seen, doomed->timeout_ns, slack_ns);
-	if (doomed->verdict == CW_GHOST && bpf_sock_destroy)
+	if (doomed->task == CW_TASK_RESTORE) {
+		doomed->verdict = CW_GHOST;
+		doomed->error = seen.flags & CW_PROBED ? keepalive_restore(tcp) : 0;
+	} else if (doomed->verdict == CW_GHOST && doomed->task == CW_TASK_PROBE) {
+		doomed->error = keepalive_probe(tcp);
+	} else if (doomed->verdict == CW_GHOST && bpf_sock_destroy) {
 		doomed->error = bpf_sock_destroy(skc);
+	}
 	return 0;
 }
 

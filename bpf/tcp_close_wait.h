@@ -36,8 +36,19 @@ enum cw_flag {
 	CW_MPTCP = 1 << 1,
 	CW_REPAIR = 1 << 2,
 	CW_ULP = 1 << 3,
-	CW_KERNEL = 1 << 4, /* sk_user_data: sockmap, kcm, l2tp, sunrpc, SMC, ... use it from inside of the kernel */
+	CW_KERNEL = 1 << 4,    /* sk_user_data: sockmap, kcm, l2tp, sunrpc, SMC, ... use it from inside of the kernel */
+	CW_KEEPALIVE = 1 << 5, /* SO_KEEPALIVE is on, by the application's wish */
+	CW_KEEPALIVE_SET = 1 << 6, /* the application gave one of TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT a value */
+	CW_PROBED = 1 << 7,        /* SO_KEEPALIVE is on with the values of our probe */
 };
+
+/*
+ * A probe is the kernel's own keepalive: idle for 1 s, then one segment every interval. These two values together mark a
+ * socket as probed by us, so that a daemon which was killed in between is tidied up after by the next one. The count is
+ * never reached: who is silent is judged by the policy, not given up by the kernel.
+ */
+#define CW_PROBE_IDLE_S 1
+#define CW_PROBE_COUNT 97
 
 /* One look at one socket. */
 struct cw_observation {
@@ -51,6 +62,8 @@ struct cw_observation {
 	__u8 state;       /* TCP state */
 	__u8 flags;       /* enum cw_flag */
 	__u16 reserved;
+	__u32 fin_timeout_ms; /* tcp_fin_timeout of its namespace; 0 when not known */
+	__u32 reserved2;
 	struct cw_tuple tuple;
 };
 
@@ -58,11 +71,23 @@ struct cw_observation {
 struct cw_condemned {
 	__u64 cookie;
 	__u64 timeout_ns;
-	__s32 error;  /* what bpf_sock_destroy() returned, when `verdict` is CW_GHOST */
+	__s32 error;  /* what the task returned, when `verdict` is CW_GHOST */
 	__u8 verdict; /* enum cw_verdict under the lock; CW_UNSEEN until the pass meets it */
 	__u8 remains; /* the pass that verifies met it again */
-	__u16 reserved;
+	__u8 task;    /* enum cw_task: what is to be done with it */
+	__u8 reserved;
 };
+
+/* Map `probes`: sockets whose peer is being asked. */
+struct cw_probe {
+	__u64 cookie;
+	__u8 ended; /* the TCP state in which it left CLOSE_WAIT; 0: it has not */
+	__u8 reserved;
+	__u16 error; /* sk_err then: EPIPE after a reset by the peer */
+	__u32 reserved2;
+};
+
+enum cw_task { CW_TASK_DESTROY, CW_TASK_PROBE, CW_TASK_RESTORE };
 
 /* One descriptor of a looked-for socket. */
 struct cw_holding {
@@ -92,8 +117,8 @@ enum cw_verdict {
 
 _Static_assert(sizeof(struct cw_tuple) == 48, "shared with the kernel");
 _Static_assert(sizeof(struct cw_suspect) == 72, "shared with the kernel");
-_Static_assert(sizeof(struct cw_observation) == 96, "shared with the kernel");
-_Static_assert(sizeof(struct cw_condemned) == 24, "shared with the kernel");
+_Static_assert(sizeof(struct cw_observation) == 104, "shared with the kernel");
+_Static_assert(sizeof(struct cw_condemned) == 24 && sizeof(struct cw_probe) == 16, "shared with the kernel");
 _Static_assert(sizeof(struct cw_holding) == 32, "shared with the kernel");
 
 /*

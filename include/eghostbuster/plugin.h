@@ -371,6 +371,7 @@ enum gb_outcome {
 	GB_REAPED,      /* released, and looked up again: it is gone */
 	GB_HEALED,      /* it had gone or recovered before the release */
 	GB_SPARED,      /* the proof holds no longer: `detail` is the reason, a word with hyphens */
+	GB_DEFERRED,    /* begun, and ends later: gb_host.settle() tells how */
 	GB_FAILED,      /* `error` is the negative errno, `detail` (or NULL) a few words more */
 };
 
@@ -383,6 +384,16 @@ struct gb_reap_item {
 	uint32_t outcome; /* enum gb_outcome */
 	int32_t error;
 	const char *detail; /* must live until the next callback */
+};
+
+struct gb_settlement {
+	uint32_t struct_size;
+	uint32_t outcome; /* enum gb_outcome, but not GB_DEFERRED */
+	uint64_t key;
+	int32_t error;
+	uint32_t reserved;
+	const char *action; /* what released it, when that is not the ghost's own action; or NULL */
+	const char *detail; /* as in gb_reap_item */
 };
 
 struct gb_reap {
@@ -442,6 +453,10 @@ struct gb_host {
 
 	/* The resource that was reported or spared before has gone or recovered. An unknown key is no error. */
 	int (*heal)(const struct gb_host *host, uint64_t key);
+
+	/* From scan() or dispatch(). What became of a ghost for which reap() said GB_DEFERRED; GB_PENDING puts it back into
+	 * the queue, with the proof that was reported last. -ENOENT when none such is known: it was let go meanwhile. */
+	int (*settle)(const struct gb_host *host, const struct gb_settlement *settlement);
 
 	/* Calls `fn` with each key that was reported or spared and is not yet healed or reaped, so that a plugin needs no
 	 * list of its own; stops at the first value other than 0 and returns it. `fn` may call heal(). */

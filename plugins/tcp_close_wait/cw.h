@@ -44,6 +44,7 @@ struct cw_proof {
 	uint64_t judged_ns;
 	struct cw_tuple tuple;
 	uint32_t inode;
+	uint32_t probe;  /* 1: ask the peer first */
 	int32_t pid, fd; /* one holder: a way into the namespace, and to its descriptor */
 	uint32_t holders_digest;
 };
@@ -60,6 +61,9 @@ struct cw {
 	struct cw_sweep sweep;
 	uint64_t missed, recursion_misses; /* as last seen */
 	uint64_t scope_digest;
+	size_t probing;          /* sockets whose peer is being asked */
+	struct cw_due *restores; /* sockets whose keepalive options are to be put back */
+	size_t restore_count, restore_capacity;
 	bool must_repair; /* something was missed: look at everything in the next scan */
 };
 
@@ -69,6 +73,8 @@ void cw_sweep_fini(struct cw_sweep *sweep);
 
 /* judge.c */
 void cw_judge_seen(struct cw *cw, const struct cw_observation *seen);
+/* In the map a suspect carries its own next moment; what the next walk would find too late goes to the agenda. */
+void cw_due_again(struct cw *cw, const struct cw_observation *seen, uint64_t due_ns);
 const char *cw_paused_reason(uint32_t holding_flags); /* NULL: none is paused */
 
 /* release.c, release_diag.c, release_shutdown.c */
@@ -76,6 +82,21 @@ int cw_reap(struct cw *cw, struct gb_reap *reap);
 void cw_release_by_diag(struct cw *cw, struct gb_reap_item **items, size_t count); /* sorted by namespace */
 void cw_release_by_shutdown(struct cw *cw, struct gb_reap_item *item);
 void cw_item_set(struct gb_reap_item *item, enum gb_outcome outcome, int error, const char *detail);
+
+/* probe.c */
+bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen);
+int cw_probe_begin(struct cw *cw, const struct gb_reap_item *item);   /* before the pass that asks */
+void cw_probe_abort(struct cw *cw, const struct gb_reap_item *item);  /* the pass did not ask after all */
+void cw_probe_by_duplicate(struct cw *cw, struct gb_reap_item *item); /* where no iterator can ask */
+bool cw_probe_judge(struct cw *cw, const struct cw_observation *seen, struct cw_known *known); /* true: now a ghost */
+/* A daemon that was killed left its values behind. */
+void cw_probe_leftover(struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held, size_t count);
+void cw_probe_gone(struct cw *cw, struct cw_known *known); /* it has left CLOSE_WAIT while its peer was being asked */
+void cw_probe_restore_all(struct cw *cw);                  /* what was put down for it */
+void cw_probe_fini(struct cw *cw);
+
+/* One pass of CW_PASS_RELEASE over the namespace of this proof; -ESRCH when it is gone. release.c */
+int cw_namespace_pass(struct cw *cw, uint32_t netns, int32_t pid, int32_t fd);
 
 /* describe.c: what people read */
 const char *cw_verdict_reason(enum cw_verdict verdict);
@@ -88,6 +109,7 @@ struct cw_finding {
 	size_t held_count;
 	struct cw_policy policy;
 	const char *reason; /* to spare it; NULL: it is a ghost */
+	bool probe;         /* its peer is to be asked before the release */
 	uint64_t due_ns;    /* when it is to be judged again */
 };
 void cw_report(struct cw *cw, const struct cw_finding *finding);

@@ -79,6 +79,7 @@ static void proof_fill(const struct cw *cw, const struct cw_finding *finding, st
 		.judged_ns = cw->sweep.started_ns,
 		.tuple = finding->seen->tuple,
 		.inode = finding->seen->inode,
+		.probe = finding->probe,
 		.fd = -1,
 		.holders_digest = cw_holders_digest(finding->held, finding->held_count),
 	};
@@ -101,7 +102,8 @@ static const char *action_name(enum cw_action action)
 	return "report";
 }
 
-static uint32_t evidence_fill(const struct cw_finding *finding, uint32_t processes, struct gb_field *list)
+static uint32_t evidence_fill(const struct cw_finding *finding, const struct cw_known *known, uint32_t processes,
+			      struct gb_field *list)
 {
 	const struct cw_observation *seen = finding->seen;
 	uint32_t count = 0;
@@ -118,6 +120,11 @@ static uint32_t evidence_fill(const struct cw_finding *finding, uint32_t process
 	if (finding->held_count)
 		list[count++] = (struct gb_field){
 			.name = "fd", .type = GB_FIELD_INTEGER, .value = (uint64_t)finding->held[0].fd};
+	if (known && known->alive)
+		list[count++] =
+			(struct gb_field){.name = "probes_answered", .type = GB_FIELD_INTEGER, .value = known->alive};
+	if (known && known->unanswered)
+		list[count++] = (struct gb_field){.name = "probe", .type = GB_FIELD_TEXT, .text = "unanswered"};
 	if (finding->policy.line)
 		list[count++] =
 			(struct gb_field){.name = "rule_line", .type = GB_FIELD_INTEGER, .value = finding->policy.line};
@@ -153,7 +160,8 @@ void cw_report(struct cw *cw, const struct cw_finding *finding)
 		.age_ns = finding->seen->age_ns,
 		.ns = {.kind = GB_NS_NET, .inode = finding->seen->tuple.netns, .socket_fd = -1},
 		.evidence = evidence,
-		.evidence_count = evidence_fill(finding, processes, evidence),
+		.evidence_count =
+			evidence_fill(finding, cw_known_find(&cw->known, finding->seen->cookie), processes, evidence),
 		.holders = holders,
 		.holder_count = processes < GB_HOLDERS_MAX ? processes : GB_HOLDERS_MAX,
 		.proof = &proof,

@@ -14,6 +14,7 @@
 
 #define ASKS_A_MESSAGE 64
 #define DUMP_TRIES 3
+#define TIMER_KEEPALIVE 2 /* idiag_timer, see get_tcp4_sock() of net/ipv4/tcp_ipv4.c */
 
 /* Sockets do not come into being in CLOSE_WAIT in the middle of nowhere: one buffer for this thread is enough. */
 static _Alignas(8) char buffer[65536];
@@ -101,6 +102,8 @@ static int message_parse(const struct nlmsghdr *header, uint64_t tick_ns, struct
 	seen.state = message->idiag_state;
 	if (seen.inode)
 		seen.flags |= CW_ACCEPTED;
+	if (message->idiag_timer == TIMER_KEEPALIVE)
+		seen.flags |= CW_KEEPALIVE;
 	if (table[INET_DIAG_ULP_INFO])
 		seen.flags |= ulp_flags(table[INET_DIAG_ULP_INFO]);
 	seen.tuple.family = message->idiag_family;

@@ -93,8 +93,7 @@ static void holders_judge(struct cw *cw, struct cw_finding *finding)
 	}
 }
 
-/* In the map a suspect carries its own next moment; what the next walk would find too late goes to the agenda. */
-static void due_again(struct cw *cw, const struct cw_observation *seen, uint64_t due_ns)
+void cw_due_again(struct cw *cw, const struct cw_observation *seen, uint64_t due_ns)
 {
 	struct cw_due due = {.at_ns = due_ns, .sock = seen->sock, .netns = seen->tuple.netns};
 
@@ -113,7 +112,21 @@ static void postpone(struct cw *cw, const struct cw_observation *seen, uint64_t 
 		known->seen_ns = cw->sweep.started_ns;
 		known->due_ns = due_ns;
 	}
-	due_again(cw, seen, due_ns);
+	cw_due_again(cw, seen, due_ns);
+}
+
+/* Where the application has keepalive on, the kernel asks by itself, and ends the socket when nobody answers. */
+static void probe_decide(struct cw_finding *finding, const struct cw_known *known)
+{
+	if (finding->policy.action == CW_ACTION_REPORT || (known && known->unanswered) ||
+	    !cw_probe_wanted(&finding->policy, finding->seen))
+		return;
+	if (finding->seen->flags & CW_KEEPALIVE)
+		finding->reason = "keepalive";
+	else if (finding->seen->flags & CW_KEEPALIVE_SET)
+		finding->reason = "keepalive-options";
+	else
+		finding->probe = true;
 }
 
 void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
@@ -125,12 +138,24 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 
 	if (known)
 		known->seen_ns = now;
+	if (known && known->probe_started_ns) {
+		if (!cw_probe_judge(cw, seen, known))
+			return;
+	} else if (cw->kernel.acts && seen->flags & CW_PROBED) {
+		cw_probe_leftover(cw, seen, NULL, 0);
+	}
 	if (verdict == CW_LEFT || verdict == CW_TOO_YOUNG)
 		return;
-	if (!cw->kernel.looks && known && known->due_ns > now && !cw->sweep.asked)
+	if (known && known->due_ns > now && !cw->sweep.asked) {
+		cw_due_again(cw, seen, known->due_ns);
 		return;
+	}
+	if (known && verdict == CW_NOT_SILENT)
+		known->unanswered = false;
 	if (verdict == CW_GHOST) {
 		holders_judge(cw, &finding);
+		if (!cw->kernel.acts && !(known && known->alive) && seen->flags & (CW_PROBED | CW_KEEPALIVE))
+			cw_probe_leftover(cw, seen, finding.held, finding.held_count);
 		verdict = cw_judge(seen, finding.policy.timeout_ns, slack_ns);
 	}
 	if (verdict == CW_TOO_YOUNG) {
@@ -142,6 +167,8 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 		finding.due_ns -= seen->silence_ns;
 	if (verdict != CW_GHOST)
 		finding.reason = cw_verdict_reason(verdict);
-	due_again(cw, seen, finding.due_ns);
+	else if (!finding.reason)
+		probe_decide(&finding, known);
+	cw_due_again(cw, seen, finding.due_ns);
 	cw_report(cw, &finding);
 }

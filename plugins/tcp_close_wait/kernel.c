@@ -15,13 +15,13 @@
 
 /* The forms in which the programs may load, the best first. */
 struct form {
-	bool looks, releases;
+	bool looks, acts;
 };
 
 static const struct form forms[] = {
-	{.looks = true, .releases = true},   /* 6.5: bpf_sock_destroy() */
-	{.looks = true, .releases = false},  /* 5.12: bpf_get_socket_cookie() in tracing, bpf_sock_from_file() */
-	{.looks = false, .releases = false}, /* 5.8 */
+	{.looks = true, .acts = true},   /* 5.15: iter/tcp under the socket's lock; from 6.5 with bpf_sock_destroy() */
+	{.looks = true, .acts = false},  /* 5.12: bpf_get_socket_cookie() in tracing, bpf_sock_from_file() */
+	{.looks = false, .acts = false}, /* 5.8 */
 };
 
 static char last_words[512];
@@ -68,10 +68,11 @@ static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tic
 	skel->rodata->tick_ns = tick_ns;
 	skel->rodata->slack_ns = slack_ns;
 	bpf_program__set_autoload(skel->progs.close_wait_look, form->looks);
-	bpf_program__set_autoload(skel->progs.close_wait_release, form->releases);
+	bpf_program__set_autoload(skel->progs.close_wait_release, form->acts);
 	bpf_map__set_max_entries(skel->maps.suspects, max_tracked);
 	bpf_map__set_max_entries(skel->maps.condemned, max_tracked);
 	bpf_map__set_max_entries(skel->maps.wanted_inodes, max_tracked);
+	bpf_map__set_max_entries(skel->maps.probes, max_tracked);
 	r = tcp_close_wait_bpf__load(skel);
 	if (r < 0) {
 		tcp_close_wait_bpf__destroy(skel);
@@ -83,10 +84,8 @@ static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tic
 
 static bool form_suits(const struct form *form, enum cw_method method, bool sock_destroy)
 {
-	if (form->releases && !sock_destroy)
-		return false;
 	if (method == CW_METHOD_ITERATOR)
-		return form->releases;
+		return form->acts && sock_destroy;
 	if (method ==
 	    CW_METHOD_SOCK_DIAG) /* as on a kernel without these: nothing but the tracepoint and the inode numbers */
 		return !form->looks;
@@ -109,7 +108,8 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 		r = form_load(&forms[i], max_tracked, opened.tick_ns, opened.slack_ns, &opened.skel);
 		if (r == 0) {
 			opened.looks = forms[i].looks;
-			opened.releases = forms[i].releases;
+			opened.acts = forms[i].acts;
+			opened.releases = forms[i].acts && sock_destroy;
 			break;
 		}
 	}
@@ -247,6 +247,29 @@ void cw_kernel_tell_holders(const struct cw_kernel *kernel, uint64_t looked_sinc
 void cw_kernel_tell_release(const struct cw_kernel *kernel, bool verify)
 {
 	kernel->skel->bss->verifying = verify;
+}
+
+int cw_kernel_probe_begin(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)
+{
+	struct cw_probe probe = {.cookie = cookie};
+
+	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.probes), &sock, &probe, BPF_ANY);
+}
+
+int cw_kernel_probe_find(const struct cw_kernel *kernel, uint64_t sock, struct cw_probe *ret_probe)
+{
+	return bpf_map_lookup_elem(bpf_map__fd(kernel->skel->maps.probes), &sock, ret_probe);
+}
+
+void cw_kernel_probe_end(const struct cw_kernel *kernel, uint64_t sock)
+{
+	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.probes), &sock);
+}
+
+void cw_kernel_tell_probe(const struct cw_kernel *kernel, bool probing, uint64_t interval_ns)
+{
+	kernel->skel->bss->probe_interval_s = (uint32_t)(interval_ns / 1000000000);
+	kernel->skel->bss->probing = probing;
 }
 
 int cw_kernel_condemn(const struct cw_kernel *kernel, uint64_t sock, const struct cw_condemned *doomed)

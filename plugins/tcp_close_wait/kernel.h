@@ -17,6 +17,7 @@ struct cw_kernel {
 	struct tcp_close_wait_bpf *skel;
 	bool looks;        /* an iterator looks at the sockets, and holders are found by the socket's address;
 			    * else sock_diag dumps them, and holders are found by the inode number */
+	bool acts;         /* an iterator may change a socket under its lock: it probes */
 	bool releases;     /* bpf_sock_destroy() under the socket's lock; else SOCK_DESTROY with the cookie */
 	uint64_t tick_ns;  /* of jiffies */
 	uint64_t slack_ns; /* by which a silence may fall short, see cw_judge() */
@@ -56,6 +57,12 @@ int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass);
 void cw_kernel_tell_look(const struct cw_kernel *kernel, uint64_t timeout_ns, bool all);
 void cw_kernel_tell_holders(const struct cw_kernel *kernel, uint64_t looked_since_ns, bool of_condemned);
 void cw_kernel_tell_release(const struct cw_kernel *kernel, bool verify);
+
+/* Sockets whose peer is being asked: what became of them is noted when they leave CLOSE_WAIT. */
+int cw_kernel_probe_begin(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie);
+int cw_kernel_probe_find(const struct cw_kernel *kernel, uint64_t sock, struct cw_probe *ret_probe);
+void cw_kernel_probe_end(const struct cw_kernel *kernel, uint64_t sock);
+void cw_kernel_tell_probe(const struct cw_kernel *kernel, bool probing, uint64_t interval_ns);
 
 int cw_kernel_condemn(const struct cw_kernel *kernel, uint64_t sock, const struct cw_condemned *condemned);
 int cw_kernel_sentence(const struct cw_kernel *kernel, uint64_t sock, struct cw_condemned *ret_condemned);

@@ -16,6 +16,10 @@ struct cw_known {
 	uint64_t resumed_ns; /* start of the sweep that first saw its holders run again; 0: never seen paused */
 	uint32_t netns;
 	bool paused;
+	bool unanswered;           /* probed, and the peer said nothing */
+	uint8_t alive;             /* how many probes in a row it answered */
+	uint64_t probe_started_ns; /* 0: no probe is under way */
+	int32_t pid, fd;           /* the holder by which a probe was begun; fd -1: by the iterator */
 	UT_hash_handle hh;
 };
 

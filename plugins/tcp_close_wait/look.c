@@ -2,6 +2,8 @@
 #include "look.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,12 +48,29 @@ int cw_records_read(int fd, size_t size, uint64_t until_ns, int (*take)(const vo
 struct opening {
 	const struct cw_kernel *kernel;
 	bool dump;
+	uint32_t fin_timeout_ms;
 };
+
+#define FIN_TIMEOUT_DEFAULT_MS 60000
+
+/* Of the calling thread's namespace: a dump does not tell. */
+static uint32_t fin_timeout_read(void)
+{
+	int fd = open("/proc/sys/net/ipv4/tcp_fin_timeout", O_RDONLY | O_CLOEXEC);
+	char text[16] = "";
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return got > 0 ? (uint32_t)strtoul(text, NULL, 10) * 1000 : FIN_TIMEOUT_DEFAULT_MS;
+}
 
 static int look_open(void *arg)
 {
-	const struct opening *opening = arg;
+	struct opening *opening = arg;
 
+	if (opening->dump)
+		opening->fin_timeout_ms = fin_timeout_read();
 	return opening->dump ? cw_diag_open() : cw_kernel_pass(opening->kernel, CW_PASS_LOOK);
 }
 
@@ -66,6 +85,7 @@ int cw_look_begin(struct cw *cw, const struct gb_ns *ns)
 		cw_agenda_drop_namespace(&cw->agenda, (uint32_t)ns->inode); /* the dump adds what is still true */
 	cw->sweep.look.fd = fd;
 	cw->sweep.look.netns = (uint32_t)ns->inode;
+	cw->sweep.look.fin_timeout_ms = opening.fin_timeout_ms;
 	return 0;
 }
 
@@ -94,6 +114,7 @@ static int dumped_take(struct cw_observation *seen, void *arg)
 	uint64_t now = cw_now(cw);
 
 	seen->tuple.netns = look->netns;
+	seen->fin_timeout_ms = look->fin_timeout_ms;
 	entry = look->entry_count
 			? bsearch(&seen->tuple, look->entries, look->entry_count, sizeof(*entry), entry_of_tuple)
 			: NULL;

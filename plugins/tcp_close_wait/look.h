@@ -15,7 +15,7 @@ struct gb_ns;
 
 struct cw_look {
 	int fd; /* of the namespace under way: an iterator or a netlink socket; -1 */
-	uint32_t netns;
+	uint32_t netns, fin_timeout_ms;
 	struct cw_observation *seen;
 	size_t count, capacity;
 	struct cw_entry *entries; /* of the map, sorted by tuple: a dump does not know what the tracepoint saw */

@@ -42,6 +42,7 @@ static void close_wait_close(void *state)
 {
 	struct cw *cw = state;
 
+	cw_probe_fini(cw);
 	cw_sweep_fini(&cw->sweep);
 	cw_agenda_fini(&cw->agenda);
 	cw_known_fini(&cw->known);

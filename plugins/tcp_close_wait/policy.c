@@ -16,16 +16,14 @@ static const char *const classes[] = {[CW_CLASS_NEVER_LOOKED] = "never-looked",
 				      [CW_CLASS_UNACCEPTED] = "unaccepted",
 				      NULL};
 
+static const char *const peer_probes[] = {
+	[CW_PROBE_AUTO] = "auto", [CW_PROBE_ALWAYS] = "always", [CW_PROBE_NEVER] = "never", NULL};
+
 #define TIMEOUT_LEAST (1 * GB_SECOND)
 #define TIMEOUT_MOST (30 * GB_DAY)
 
-enum { /* in rule_options[], behind the seven of GB_OWNER_MATCH_OPTIONS() */
-       RULE_LOCAL_PORT = 7,
-       RULE_REMOTE,
-       RULE_CLASS,
-       RULE_TIMEOUT,
-       RULE_ACTION
-};
+/* In rule_options[], behind the seven of GB_OWNER_MATCH_OPTIONS(). */
+enum rule_member { RULE_LOCAL_PORT = 7, RULE_REMOTE, RULE_CLASS, RULE_TIMEOUT, RULE_ACTION, RULE_PEER_PROBE };
 
 static const struct gb_option rule_options[] = {
 	GB_OWNER_MATCH_OPTIONS(struct cw_rule, owner),
@@ -37,6 +35,8 @@ static const struct gb_option rule_options[] = {
 	[RULE_TIMEOUT] = GB_OPTION_DURATION("timeout", struct cw_rule, timeout_ns, NULL, TIMEOUT_LEAST, TIMEOUT_MOST,
 					    "instead of the plugin's own"),
 	[RULE_ACTION] = GB_OPTION_ENUM("action", struct cw_rule, action, NULL, actions, "instead of the plugin's own"),
+	[RULE_PEER_PROBE] = GB_OPTION_ENUM("peer_probe", struct cw_rule, peer_probe, NULL, peer_probes,
+					   "instead of the plugin's own"),
 };
 
 const struct gb_option cw_options[CW_OPTION_COUNT] = {
@@ -47,6 +47,13 @@ const struct gb_option cw_options[CW_OPTION_COUNT] = {
 	GB_OPTION_ENUM(
 		"method", struct cw_config, method, "auto", methods,
 		"iterator: judge and destroy under the socket's lock (Linux 6.5); sock_diag: read again, then SOCK_DESTROY"),
+	GB_OPTION_ENUM(
+		"peer_probe", struct cw_config, peer_probe, "auto", peer_probes,
+		"ask the peer before the release; auto: when timeout is at least the namespace's tcp_fin_timeout"),
+	GB_OPTION_DURATION("probe_interval", struct cw_config, probe_interval_ns, "10s", 1 * GB_SECOND, 1 * GB_HOUR,
+			   "between two probes that stay unanswered"),
+	GB_OPTION_INTEGER("probe_count", struct cw_config, probe_count, "6", 1, 90,
+			  "unanswered probes that prove that the peer is gone"),
 	GB_OPTION_INTEGER("max_tracked", struct cw_config, max_tracked, "262144", 16, 16777216,
 			  "sockets in CLOSE_WAIT that are tracked at the same time"),
 	GB_OPTION_GROUPS("rules", struct cw_config, rules, rule_options, struct cw_rule,
@@ -137,7 +144,8 @@ static bool rule_matches(const struct cw_rule *rule, const struct gb_host *host,
 struct cw_policy cw_policy_of(const struct cw_config *config, const struct gb_host *host,
 			      const struct cw_observation *seen, const struct gb_owner *owners, size_t owner_count)
 {
-	struct cw_policy policy = {.timeout_ns = config->timeout_ns, .action = config->action};
+	struct cw_policy policy = {
+		.timeout_ns = config->timeout_ns, .action = config->action, .peer_probe = config->peer_probe};
 
 	for (uint32_t i = 0; i < config->rules.count; i++) {
 		const struct cw_rule *rule = rule_at(config, i);
@@ -148,6 +156,8 @@ struct cw_policy cw_policy_of(const struct cw_config *config, const struct gb_ho
 			policy.timeout_ns = rule->timeout_ns;
 		if (is_set(rule, RULE_ACTION))
 			policy.action = rule->action;
+		if (is_set(rule, RULE_PEER_PROBE))
+			policy.peer_probe = rule->peer_probe;
 		policy.line = rule->group.line;
 		break;
 	}

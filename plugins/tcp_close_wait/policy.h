@@ -13,6 +13,8 @@
 
 enum cw_action { CW_ACTION_REPORT, CW_ACTION_SHUTDOWN, CW_ACTION_DESTROY };
 
+enum cw_peer_probe { CW_PROBE_AUTO, CW_PROBE_ALWAYS, CW_PROBE_NEVER };
+
 enum cw_class { CW_CLASS_NEVER_LOOKED, CW_CLASS_STUCK_READER, CW_CLASS_LEAKED_AFTER_EOF, CW_CLASS_UNACCEPTED };
 
 /* The bits of gb_group.present follow the order of the members in options.c. */
@@ -24,12 +26,16 @@ struct cw_rule {
 	int32_t class;
 	uint64_t timeout_ns;
 	int32_t action;
+	int32_t peer_probe;
 };
 
 struct cw_config {
 	uint64_t timeout_ns;
-	int32_t action; /* enum cw_action */
-	int32_t method; /* enum cw_method */
+	int32_t action;     /* enum cw_action */
+	int32_t method;     /* enum cw_method */
+	int32_t peer_probe; /* enum cw_peer_probe */
+	uint64_t probe_interval_ns;
+	int64_t probe_count;
 	int64_t max_tracked;
 	struct gb_groups rules; /* of struct cw_rule */
 };
@@ -37,10 +43,11 @@ struct cw_config {
 struct cw_policy {
 	uint64_t timeout_ns;
 	int32_t action;
+	int32_t peer_probe;
 	uint32_t line; /* of the rule in the file; 0: no rule matched */
 };
 
-#define CW_OPTION_COUNT 5
+#define CW_OPTION_COUNT 8
 extern const struct gb_option cw_options[CW_OPTION_COUNT];
 
 /* The shortest timeout that any rule gives: nothing can be due before it. */

@@ -48,7 +48,9 @@ static void chunk_condemn(const struct cw *cw, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct cw_proof *proof = proof_of(chunk[i]);
-		struct cw_condemned doomed = {.cookie = proof->cookie, .timeout_ns = proof->timeout_ns};
+		struct cw_condemned doomed = {.cookie = proof->cookie,
+					      .timeout_ns = proof->timeout_ns,
+					      .task = proof->probe ? CW_TASK_PROBE : CW_TASK_DESTROY};
 		int r = cw->kernel.looks ? cw_kernel_condemn(&cw->kernel, proof->sock, &doomed)
 					 : cw_kernel_want_inode(&cw->kernel, proof->inode);
 
@@ -122,10 +124,9 @@ static int nothing_take(const void *record, void *arg)
 	return 0;
 }
 
-/* One pass over the namespace of this proof; -ESRCH when it is gone. */
-static int namespace_pass(struct cw *cw, const struct cw_proof *proof)
+int cw_namespace_pass(struct cw *cw, uint32_t netns, int32_t pid, int32_t fd_hint)
 {
-	struct gb_ns ns = {.kind = GB_NS_NET, .pid = proof->pid, .inode = proof->tuple.netns, .socket_fd = proof->fd};
+	struct gb_ns ns = {.kind = GB_NS_NET, .pid = pid, .inode = netns, .socket_fd = fd_hint};
 	int fd = cw->host->ns_run(cw->host, &ns, release_open, &cw->kernel), r;
 
 	if (fd < 0)
@@ -148,7 +149,8 @@ static void chunk_pass(struct cw *cw, size_t count, bool verify)
 {
 	cw_kernel_tell_release(&cw->kernel, verify);
 	for (size_t i = 0, end; i < count; i = end) {
-		int r = namespace_pass(cw, proof_of(chunk[i]));
+		const struct cw_proof *proof = proof_of(chunk[i]);
+		int r = cw_namespace_pass(cw, proof->tuple.netns, proof->pid, proof->fd);
 
 		for (end = i; end < count && proof_of(chunk[end])->tuple.netns == proof_of(chunk[i])->tuple.netns;
 		     end++)
@@ -174,15 +176,17 @@ static void outcome_set(const struct cw *cw, struct gb_reap_item *item)
 {
 	struct cw_condemned doomed = {0};
 
-	if (item->outcome != GB_PENDING)
-		return;
 	cw_kernel_sentence(&cw->kernel, proof_of(item)->sock, &doomed);
 	switch ((enum cw_verdict)doomed.verdict) {
 	case CW_UNSEEN:
 		unseen_set(cw, item);
 		break;
 	case CW_GHOST:
-		if (doomed.error)
+		if (proof_of(item)->probe && !doomed.error)
+			cw_item_set(item, GB_DEFERRED, 0, NULL);
+		else if (proof_of(item)->probe)
+			cw_item_set(item, GB_FAILED, doomed.error, "bpf_setsockopt");
+		else if (doomed.error)
 			cw_item_set(item, GB_FAILED, doomed.error, "bpf_sock_destroy");
 		else if (doomed.remains)
 			cw_item_set(item, GB_FAILED, -EBUSY, "still there after bpf_sock_destroy");
@@ -205,12 +209,40 @@ static void known_settle(struct cw *cw, const struct gb_reap_item *item)
 		cw_known_remove(&cw->known, known);
 }
 
+/* What an iterator does under the lock: to ask a peer, and where the kernel can, to destroy. */
+static bool by_iterator(const struct cw *cw, const struct gb_reap_item *item)
+{
+	return cw->kernel.releases || (cw->kernel.acts && proof_of(item)->probe);
+}
+
 static void chunk_release(struct cw *cw, size_t count)
 {
+	bool any = false, asks = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (chunk[i]->outcome != GB_PENDING)
+			continue;
+		if (!by_iterator(cw, chunk[i]))
+			cw_kernel_pardon(&cw->kernel, proof_of(chunk[i])->sock);
+		else
+			any = true;
+		if (by_iterator(cw, chunk[i]) && proof_of(chunk[i])->probe)
+			asks |= cw_probe_begin(cw, chunk[i]) == 0;
+	}
+	if (!any)
+		return;
 	chunk_pass(cw, count, false);
-	chunk_pass(cw, count, true);
-	for (size_t i = 0; i < count; i++)
+	if (cw->kernel.releases)
+		chunk_pass(cw, count, true);
+	for (size_t i = 0; i < count; i++) {
+		if (chunk[i]->outcome != GB_PENDING || !by_iterator(cw, chunk[i]))
+			continue;
 		outcome_set(cw, chunk[i]);
+		if (proof_of(chunk[i])->probe && chunk[i]->outcome != GB_DEFERRED)
+			cw_probe_abort(cw, chunk[i]);
+	}
+	if (asks)
+		cw->host->wake_at(cw->host, cw_agenda_next(&cw->agenda, UINT64_MAX));
 }
 
 int cw_reap(struct cw *cw, struct gb_reap *reap)
@@ -222,11 +254,14 @@ int cw_reap(struct cw *cw, struct gb_reap *reap)
 	chunk_condemn(cw, count);
 	r = chunk_holders_check(cw, count);
 	for (size_t i = 0; i < count && r == 0; i++)
-		if (chunk[i]->outcome == GB_PENDING && strcmp(chunk[i]->action, "shutdown") == 0)
+		if (chunk[i]->outcome == GB_PENDING && proof_of(chunk[i])->probe && !cw->kernel.acts)
+			cw_probe_by_duplicate(cw, chunk[i]);
+		else if (chunk[i]->outcome == GB_PENDING && !proof_of(chunk[i])->probe &&
+			 strcmp(chunk[i]->action, "shutdown") == 0)
 			cw_release_by_shutdown(cw, chunk[i]);
-	if (r == 0 && cw->kernel.releases)
+	if (r == 0 && cw->kernel.acts)
 		chunk_release(cw, count);
-	else if (r == 0)
+	if (r == 0 && !cw->kernel.releases)
 		cw_release_by_diag(cw, chunk, count);
 	chunk_pardon(cw, count);
 	for (size_t i = 0; i < count; i++) {

@@ -124,7 +124,10 @@ static int entry_compare(const void *a, const void *b)
 
 static void known_heal(struct cw *cw, struct cw_known *known)
 {
-	cw->host->heal(cw->host, known->cookie);
+	if (known->probe_started_ns)
+		cw_probe_gone(cw, known);
+	else
+		cw->host->heal(cw->host, known->cookie);
 	cw_known_remove(&cw->known, known);
 }
 
@@ -347,13 +350,17 @@ static void stale_forget(struct cw *cw)
 	}
 }
 
-/* In a namespace that was dumped whole, a socket that was told of and is not in the dump has left CLOSE_WAIT. */
-static void dumped_heal(struct cw *cw)
+/*
+ * In a namespace that was looked at whole, a socket that must have shown and did not has left CLOSE_WAIT: every one in a
+ * dump, those whose peer is being asked in the iterator's.
+ */
+static void missing_heal(struct cw *cw)
 {
 	struct cw_known *known, *next;
 
 	HASH_ITER (hh, cw->known.head, known, next)
-		if (known->seen_ns != cw->sweep.started_ns && cw->sweep.netns_count &&
+		if ((!cw->kernel.looks || known->probe_started_ns) && known->seen_ns != cw->sweep.started_ns &&
+		    cw->sweep.netns_count &&
 		    bsearch(&known->netns, cw->sweep.netns, cw->sweep.netns_count, sizeof(known->netns), netns_compare))
 			known_heal(cw, known);
 }
@@ -369,8 +376,9 @@ static int judging(struct cw *cw, uint64_t until_ns)
 	}
 	if (cw->kernel.looks)
 		stale_forget(cw);
-	else
-		dumped_heal(cw);
+	if (!cw->kernel.looks || cw->probing)
+		missing_heal(cw);
+	cw_probe_restore_all(cw);
 	sweep->phase = CW_IDLE;
 	return 0;
 }

@@ -155,8 +155,9 @@ END_TEST
 
 START_TEST(members_stand_where_their_bits_say)
 {
-	static const char *const keys[] = {"comm",  "exe",        "uid",    "unit",  "container", "cgroup",
-					   "netns", "local_port", "remote", "class", "timeout",   "action"};
+	static const char *const keys[] = {"comm",    "exe",    "uid",        "unit",   "container",
+					   "cgroup",  "netns",  "local_port", "remote", "class",
+					   "timeout", "action", "peer_probe"};
 
 	ck_assert_uint_eq(GB_COUNT(rule_options), GB_COUNT(keys));
 	for (size_t i = 0; i < GB_COUNT(keys); i++)

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asking the peer, by the kernel's own keepalive. A peer that has closed fully answers with a reset and the socket is gone
+ * by plain TCP; one that has only half-closed acknowledges; one that vanished says nothing.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cw.h"
+
+#define TCP_CLOSE_STATE 7                     /* TCP_CLOSE of include/net/tcp_states.h */
+#define FIRST_LOOK_NS (1200 * GB_MILLISECOND) /* the first probe leaves after CW_PROBE_IDLE_S */
+#define ALIVE_DOUBLINGS 6                     /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
+
+bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen)
+{
+	switch ((enum cw_peer_probe)policy->peer_probe) {
+	case CW_PROBE_NEVER:
+		return false;
+	case CW_PROBE_ALWAYS:
+		return true;
+	case CW_PROBE_AUTO:
+		break;
+	}
+	/* A fully closed peer still answers for tcp_fin_timeout: before that a probe cannot tell it from a half-close. */
+	return policy->timeout_ns >= (uint64_t)seen->fin_timeout_ms * GB_MILLISECOND;
+}
+
+static void probing_tell(struct cw *cw)
+{
+	cw_kernel_tell_probe(&cw->kernel, cw->probing != 0, cw->config->probe_interval_ns);
+	cw->host->number(cw->host, "probing", cw->probing);
+}
+
+static void check_later(struct cw *cw, const struct cw_known *known, uint64_t after_ns)
+{
+	cw_agenda_add(&cw->agenda,
+		      &(struct cw_due){.at_ns = cw_now(cw) + after_ns, .sock = known->sock, .netns = known->netns});
+	cw_agenda_sort(&cw->agenda);
+}
+
+int cw_probe_begin(struct cw *cw, const struct gb_reap_item *item)
+{
+	const struct cw_proof *proof = item->proof;
+	struct cw_known *known = cw_known_find(&cw->known, proof->cookie);
+
+	if (!known || known->probe_started_ns)
+		return -EEXIST;
+	if (proof->sock)
+		cw_kernel_probe_begin(&cw->kernel, proof->sock, proof->cookie);
+	known->probe_started_ns = cw_now(cw);
+	known->fd = -1;
+	cw->probing++;
+	probing_tell(cw);
+	check_later(cw, known, FIRST_LOOK_NS);
+	return 0;
+}
+
+static void probe_end(struct cw *cw, struct cw_known *known)
+{
+	if (!known->probe_started_ns)
+		return;
+	known->probe_started_ns = 0;
+	cw_kernel_probe_end(&cw->kernel, known->sock);
+	cw->probing--;
+	probing_tell(cw);
+}
+
+void cw_probe_abort(struct cw *cw, const struct gb_reap_item *item)
+{
+	struct cw_known *known = cw_known_find(&cw->known, ((const struct cw_proof *)item->proof)->cookie);
+
+	if (known)
+		probe_end(cw, known);
+}
+
+/* ---- by a duplicate of the holder's descriptor ---- */
+
+struct keepalive {
+	int on, idle_s, interval_s, count;
+};
+
+static int option_get(int fd, int level, int name, int *ret_value)
+{
+	socklen_t size = sizeof(*ret_value);
+
+	return getsockopt(fd, level, name, ret_value, &size) < 0 ? -errno : 0;
+}
+
+static int keepalive_get(int fd, struct keepalive *ret)
+{
+	int r = option_get(fd, SOL_SOCKET, SO_KEEPALIVE, &ret->on);
+
+	if (r == 0)
+		r = option_get(fd, IPPROTO_TCP, TCP_KEEPIDLE, &ret->idle_s);
+	if (r == 0)
+		r = option_get(fd, IPPROTO_TCP, TCP_KEEPINTVL, &ret->interval_s);
+	return r == 0 ? option_get(fd, IPPROTO_TCP, TCP_KEEPCNT, &ret->count) : r;
+}
+
+static int keepalive_set(int fd, const struct keepalive *keepalive)
+{
+	if (setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive->idle_s, sizeof(int)) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keepalive->interval_s, sizeof(int)) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &keepalive->count, sizeof(int)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &keepalive->on, sizeof(int)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The values of the namespace, as a fresh socket of it has them. */
+static int keepalive_fresh(void *arg)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+	if (fd < 0)
+		return -errno;
+	r = keepalive_get(fd, arg);
+	close(fd);
+	return r;
+}
+
+static int keepalive_of_namespace(struct cw *cw, uint32_t netns, int32_t pid, int32_t fd, struct keepalive *ret)
+{
+	struct gb_ns ns = {.kind = GB_NS_NET, .pid = pid, .inode = netns, .socket_fd = fd};
+
+	return cw->host->ns_run(cw->host, &ns, keepalive_fresh, ret);
+}
+
+/* A duplicate of the very socket, or -errno. */
+static int duplicate_exact(int32_t pid, int32_t fd, uint64_t cookie)
+{
+	int copy = cw_duplicate_open(pid, fd);
+	uint64_t found;
+
+	if (copy >= 0 && (cw_duplicate_cookie(copy, &found) < 0 || found != cookie)) {
+		close(copy);
+		return -ENOENT;
+	}
+	return copy;
+}
+
+static bool is_ours(const struct keepalive *keepalive)
+{
+	return keepalive->on && keepalive->idle_s == CW_PROBE_IDLE_S && keepalive->count == CW_PROBE_COUNT;
+}
+
+static int duplicate_probe(struct cw *cw, int copy, const struct cw_proof *proof, struct gb_reap_item *item)
+{
+	struct keepalive now, fresh,
+		asking = {.on = 1,
+			  .idle_s = CW_PROBE_IDLE_S,
+			  .interval_s = (int)(cw->config->probe_interval_ns / GB_SECOND),
+			  .count = CW_PROBE_COUNT};
+	int r = keepalive_get(copy, &now);
+
+	if (r == 0)
+		r = keepalive_of_namespace(cw, proof->tuple.netns, proof->pid, proof->fd, &fresh);
+	if (r < 0)
+		return r;
+	if (is_ours(&now))
+		return 0;
+	if (now.on || now.idle_s != fresh.idle_s || now.interval_s != fresh.interval_s || now.count != fresh.count) {
+		cw_item_set(item, GB_SPARED, 0, now.on ? "keepalive" : "keepalive-options");
+		return -EEXIST;
+	}
+	return keepalive_set(copy, &asking);
+}
+
+void cw_probe_by_duplicate(struct cw *cw, struct gb_reap_item *item)
+{
+	const struct cw_proof *proof = item->proof;
+	int copy = duplicate_exact(proof->pid, proof->fd, proof->cookie), r;
+	struct cw_known *known = cw_known_find(&cw->known, proof->cookie);
+
+	if (copy < 0 || cw_duplicate_state(copy) != CW_TCP_CLOSE_WAIT || !known) {
+		if (copy == -EPERM)
+			cw_item_set(item, GB_SPARED, 0, "not-examined");
+		else
+			cw_item_set(item, GB_HEALED, 0, NULL);
+		if (copy >= 0)
+			close(copy);
+		return;
+	}
+	r = duplicate_probe(cw, copy, proof, item);
+	close(copy);
+	if (r < 0) {
+		if (item->outcome == GB_PENDING)
+			cw_item_set(item, GB_FAILED, r, "keepalive");
+		return;
+	}
+	cw_probe_begin(cw, item);
+	known->pid = proof->pid;
+	known->fd = proof->fd;
+	cw_item_set(item, GB_DEFERRED, 0, NULL);
+	cw->host->wake_at(cw->host, cw_agenda_next(&cw->agenda, UINT64_MAX));
+}
+
+static void duplicate_restore(struct cw *cw, int32_t pid, int32_t fd, uint64_t cookie, uint32_t netns)
+{
+	int copy = duplicate_exact(pid, fd, cookie);
+	struct keepalive now, fresh;
+
+	if (copy < 0)
+		return;
+	if (keepalive_get(copy, &now) == 0 && is_ours(&now) && keepalive_of_namespace(cw, netns, pid, fd, &fresh) == 0)
+		keepalive_set(copy, &fresh);
+	close(copy);
+}
+
+/* ---- putting back ---- */
+
+static void restore_later(struct cw *cw, uint64_t sock, uint64_t cookie, uint32_t netns)
+{
+	struct cw_due restore = {.at_ns = cookie, .sock = sock, .netns = netns};
+
+	if (cw_grow(&cw->restores, &cw->restore_capacity, cw->restore_count, sizeof(*cw->restores)) == 0)
+		cw->restores[cw->restore_count++] = restore;
+}
+
+static void restore(struct cw *cw, const struct cw_known *known)
+{
+	if (known->fd >= 0)
+		duplicate_restore(cw, known->pid, known->fd, known->cookie, known->netns);
+	else
+		restore_later(cw, known->sock, known->cookie, known->netns);
+}
+
+static int restore_compare(const void *a, const void *b)
+{
+	const struct cw_due *x = a, *y = b;
+
+	return (x->netns > y->netns) - (x->netns < y->netns);
+}
+
+void cw_probe_restore_all(struct cw *cw)
+{
+	struct cw_due *list = cw->restores;
+	size_t count = cw->restore_count;
+
+	if (!count)
+		return;
+	qsort(list, count, sizeof(*list), restore_compare);
+	for (size_t i = 0; i < count; i++)
+		cw_kernel_condemn(&cw->kernel, list[i].sock,
+				  &(struct cw_condemned){.cookie = list[i].at_ns, .task = CW_TASK_RESTORE});
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || list[i].netns != list[i - 1].netns)
+			cw_namespace_pass(cw, list[i].netns, 0, -1);
+	for (size_t i = 0; i < count; i++)
+		cw_kernel_pardon(&cw->kernel, list[i].sock);
+	cw->restore_count = 0;
+}
+
+void cw_probe_leftover(struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held, size_t count)
+{
+	if (cw->kernel.acts)
+		restore_later(cw, seen->sock, seen->cookie, seen->tuple.netns);
+	else if (count)
+		duplicate_restore(cw, held[0].tgid, held[0].fd, seen->cookie, seen->tuple.netns);
+}
+
+/* ---- the answer ---- */
+
+static void settle(struct cw *cw, const struct cw_known *known, enum gb_outcome outcome, const char *action,
+		   const char *detail)
+{
+	struct gb_settlement settlement = {.struct_size = sizeof(settlement),
+					   .outcome = outcome,
+					   .key = known->cookie,
+					   .action = action,
+					   .detail = detail};
+
+	cw->host->settle(cw->host, &settlement);
+}
+
+bool cw_probe_judge(struct cw *cw, const struct cw_observation *seen, struct cw_known *known)
+{
+	uint64_t now = cw->sweep.started_ns;
+	uint64_t elapsed_ns = now > known->probe_started_ns ? now - known->probe_started_ns : 0;
+	uint64_t patience_ns = CW_PROBE_IDLE_S * (uint64_t)GB_SECOND +
+			       (uint64_t)cw->config->probe_count * cw->config->probe_interval_ns;
+
+	if (seen->silence_ns + cw->kernel.slack_ns < elapsed_ns) {
+		uint8_t doublings = known->alive < ALIVE_DOUBLINGS ? ++known->alive : ALIVE_DOUBLINGS;
+
+		restore(cw, known);
+		probe_end(cw, known);
+		known->due_ns = now + (cw->timeout_ns << doublings);
+		cw_due_again(cw, seen, known->due_ns);
+		settle(cw, known, GB_SPARED, NULL, "peer-alive");
+	} else if (elapsed_ns >= patience_ns) {
+		restore(cw, known);
+		probe_end(cw, known);
+		known->unanswered = true;
+		known->due_ns = 0;
+		settle(cw, known, GB_PENDING, NULL, NULL);
+		return true;
+	} else {
+		check_later(cw, known, cw->config->probe_interval_ns);
+	}
+	return false;
+}
+
+void cw_probe_gone(struct cw *cw, struct cw_known *known)
+{
+	struct cw_probe probe = {0};
+	bool known_end = known->sock && cw_kernel_probe_find(&cw->kernel, known->sock, &probe) == 0 && probe.ended;
+
+	if (known_end && probe.ended == TCP_CLOSE_STATE)
+		settle(cw, known, GB_REAPED, "probe", probe.error == EPIPE ? "the peer answered with a reset" : NULL);
+	else
+		settle(cw, known, GB_HEALED, NULL, NULL);
+	probe_end(cw, known);
+}
+
+void cw_probe_fini(struct cw *cw)
+{
+	struct cw_known *known, *next;
+
+	HASH_ITER (hh, cw->known.head, known, next) {
+		if (!known->probe_started_ns)
+			continue;
+		restore(cw, known);
+		probe_end(cw, known);
+	}
+	cw_probe_restore_all(cw);
+	free(cw->restores);
+	cw->restores = NULL;
+}
