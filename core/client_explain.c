@@ -17,6 +17,7 @@ static void print_verdict(FILE *out, const json_t *answer, unsigned int width)
 		{"queued", "It is condemned and waits for its turn"},
 		{"spared", "It is spared"},
 		{"reaping", "It is being reaped"},
+		{"deferred", "Its release has begun"},
 		{"reaped", "It was reaped"},
 		{"healed", "It went away or recovered by itself"},
 		{"failed", "Its release failed"},

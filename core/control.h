@@ -14,7 +14,7 @@
  *                         "next_scan_ms":1,"known":1,"queued":1,
  *                         "totals":{"found":1,"reaped":1,"healed":1,"spared":1,"failed":1},
  *                         "numbers":{NAME:1},"facts":{NAME:"…"},"options":{NAME:…}}]}
- *   ghosts   {"ghosts":[{"id":…,"plugin":…,"resource":…,"state":"suspect"|"queued"|"spared"|"reaping","reason":…,
+ *   ghosts   {"ghosts":[{"id":…,"plugin":…,"resource":…,"state":"suspect"|"queued"|"spared"|"reaping"|"deferred","reason":…,
  *                        "age_ms":1,"action":…,"owners":[…],"namespace":…,"evidence":{…}}],"total":1}
  *             at most `limit` of them (default 1000, at most 10000); `total` counts all
  *   explain  {"id":…,"plugin":…,"resource":…,"state":…,"reason":…,"age_ms":1,"action":…,"evidence":{…},"owners":[…],

@@ -209,6 +209,7 @@ static const struct {
 	{"owner-unknown", "A holder of it could not be looked up. It is looked at again at the next scan."},
 	{"queued", "It waits for its turn: the rate limit (guard.rate, guard.burst) lets so many pass in a second."},
 	{"reaping", "It is being released right now."},
+	{"deferred", "Its release has begun and ends by itself, or its peer is being asked first."},
 	{"reaped", "It was released. What its owner leaks, it will leak again: the fix is in the owner's code."},
 	{"healed", "It went away or recovered by itself. Nothing is to be done."},
 	{"failed", "Its release failed. It is tried again when the next scan finds it still there."},

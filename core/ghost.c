@@ -230,6 +230,8 @@ const char *ghost_state_text(enum ghost_state state)
 		return "queued";
 	case GHOST_REAPING:
 		return "reaping";
+	case GHOST_DEFERRED:
+		return "deferred";
 	case GHOST_SPARED:
 		return "spared";
 	case GHOST_FAILED:

@@ -24,11 +24,12 @@
 #define GHOST_FINISHED_MAX 1024
 
 enum ghost_state {
-	GHOST_SUSPECT, /* spared by the plugin's policy, or reported before a reload and not seen again yet */
-	GHOST_QUEUED,  /* passed the guard, waits for its turn */
-	GHOST_REAPING, /* handed to the plugin */
-	GHOST_SPARED,  /* by the guard, or its proof did not hold */
-	GHOST_FAILED,  /* the release failed: judged anew when it is reported again */
+	GHOST_SUSPECT,  /* spared by the plugin's policy, or reported before a reload and not seen again yet */
+	GHOST_QUEUED,   /* passed the guard, waits for its turn */
+	GHOST_REAPING,  /* handed to the plugin */
+	GHOST_DEFERRED, /* the plugin has begun to release it, and settles it later */
+	GHOST_SPARED,   /* by the guard, or its proof did not hold */
+	GHOST_FAILED,   /* the release failed: judged anew when it is reported again */
 	GHOST_REAPED,
 	GHOST_HEALED,
 };

@@ -135,7 +135,7 @@ static int take_report(struct plugin *plugin, const struct gb_ghost *report, str
 	if (!in_scope(plugin, report))
 		return -EPERM;
 	ghost = ghost_find(&plugin->ghosts, report->key);
-	if (ghost && ghost->state == GHOST_REAPING)
+	if (ghost && (ghost->state == GHOST_REAPING || ghost->state == GHOST_DEFERRED))
 		return 1;
 	return ghost_put(&plugin->ghosts, report, clock_now_ns(), ret_ghost, &new);
 }
@@ -175,6 +175,33 @@ static int host_heal(const struct gb_host *host, uint64_t key)
 	/* In reap() it is the outcome that tells. */
 	if (ghost && ghost->state != GHOST_REAPING)
 		plugin_heal(plugin, ghost);
+	return 0;
+}
+
+static int host_settle(const struct gb_host *host, const struct gb_settlement *settlement)
+{
+	struct plugin *plugin = plugin_of(host);
+	struct ghost *ghost;
+	uint16_t action;
+
+	if (!settlement || settlement->struct_size < sizeof(*settlement) || !may_report(plugin) ||
+	    settlement->outcome == GB_DEFERRED)
+		return -EINVAL;
+	ghost = ghost_find(&plugin->ghosts, settlement->key);
+	if (!ghost || ghost->state != GHOST_DEFERRED)
+		return -ENOENT;
+	if (settlement->action && word_id(settlement->action, &action) == 0)
+		ghost->record->action = action;
+	if (settlement->outcome == GB_PENDING) {
+		plugin_judge(plugin, ghost);
+		return 0;
+	}
+	if (plugin_settle(plugin, ghost,
+			  &(struct gb_reap_item){.key = settlement->key,
+						 .outcome = settlement->outcome,
+						 .error = settlement->error,
+						 .detail = settlement->detail}))
+		plugin_tripped(plugin);
 	return 0;
 }
 
@@ -345,6 +372,7 @@ void host_init(struct plugin *plugin)
 		.ghost = host_ghost,
 		.spare = host_spare,
 		.heal = host_heal,
+		.settle = host_settle,
 		.each_known = host_each_known,
 		.owner = host_owner,
 		.owner_matches = host_owner_matches,

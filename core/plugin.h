@@ -177,7 +177,10 @@ bool plugin_batch_start(struct plugin *plugin);
 /* One slice of the batch under way. */
 void plugin_batch_slice(struct plugin *plugin);
 
-/* Drops the batch; what is undecided is a suspect until it is reported again. */
+/* Takes the outcome of one release. True when it trips the breaker. */
+bool plugin_settle(struct plugin *plugin, struct ghost *ghost, const struct gb_reap_item *item);
+
+/* Drops the batch and what was deferred; what is undecided is a suspect until it is reported again. */
 void plugin_batch_drop(struct plugin *plugin);
 
 /* When the queue is worth looking at: `now_ns` when it is already, CLOCK_NEVER when nothing waits. */

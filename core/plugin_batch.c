@@ -41,10 +41,14 @@ static void batch_free(struct plugin_batch *batch)
 void plugin_batch_drop(struct plugin *plugin)
 {
 	struct plugin_batch *batch = &plugin->batch;
+	struct ghost *ghost, *next;
 
 	for (uint32_t i = 0; i < batch->count; i++)
 		if (batch->ghosts[i])
 			ghost_set_state(&plugin->ghosts, batch->ghosts[i], GHOST_SUSPECT);
+	HASH_ITER (hh, plugin->ghosts.by_key, ghost, next)
+		if (ghost->state == GHOST_DEFERRED)
+			ghost_set_state(&plugin->ghosts, ghost, GHOST_SUSPECT);
 	batch_free(batch);
 }
 
@@ -134,8 +138,7 @@ static void settle_failed(struct plugin *plugin, struct ghost *ghost, const stru
 	plugin_say(plugin, ghost, GHOST_EVENT_FAILED, word, error, item->detail);
 }
 
-/* Takes one outcome. True when it trips the breaker. */
-static bool settle(struct plugin *plugin, struct ghost *ghost, const struct gb_reap_item *item)
+bool plugin_settle(struct plugin *plugin, struct ghost *ghost, const struct gb_reap_item *item)
 {
 	uint64_t now_ns = clock_now_ns();
 	uint16_t word;
@@ -153,6 +156,9 @@ static bool settle(struct plugin *plugin, struct ghost *ghost, const struct gb_r
 		if (word_id(item->detail, &word) < 0 && word_id("proof", &word) < 0)
 			word = 0;
 		plugin_spare(plugin, ghost, GHOST_SPARED, word, NULL);
+		return false;
+	case GB_DEFERRED:
+		ghost_set_state(&plugin->ghosts, ghost, GHOST_DEFERRED);
 		return false;
 	case GB_PENDING:
 	case GB_FAILED:
@@ -175,7 +181,7 @@ static bool batch_settle(struct plugin *plugin)
 			continue;
 		batch->ghosts[i] = NULL;
 		batch->settled++;
-		tripped |= settle(plugin, ghost, &batch->items[i]);
+		tripped |= plugin_settle(plugin, ghost, &batch->items[i]);
 	}
 	return tripped;
 }
