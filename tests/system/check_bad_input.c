@@ -43,11 +43,11 @@ static const struct {
 	struct lab_setup setup;
 	const char *sentences[4];
 } configurations[] = {
-	{{.timeout = "-3"}, {CONFIG ":9: ", "timeout = -3, want 1s..30d"}},
-	{{.options = "timeuot = \"3s\";"}, {CONFIG ":10: ", "timeuot", "\"timeout\""}},
-	{{.options = "action = \"explode\";"}, {CONFIG ":10: ", "explode", "destroy"}},
-	{{.options = "max_tracked = 3;"}, {CONFIG ":10: ", "max_tracked = 3"}},
-	{{.options = "timeout = \"1s\";"}, {CONFIG ":10: "}},
+	{{.timeout = "-3"}, {CONFIG ":11: ", "timeout = -3, want 1s..30d"}},
+	{{.options = "timeuot = \"3s\";"}, {CONFIG ":12: ", "timeuot", "\"timeout\""}},
+	{{.options = "action = \"explode\";"}, {CONFIG ":12: ", "explode", "destroy"}},
+	{{.options = "max_tracked = 3;"}, {CONFIG ":12: ", "max_tracked = 3"}},
+	{{.options = "timeout = \"1s\";"}, {CONFIG ":12: "}},
 	{{.guard = "exempt = ( { com = \"x\"; } );"}, {CONFIG ":5: ", "com", "\"comm\""}},
 	{{.more = "mode = \"reep\";"}, {CONFIG ":6: ", "reep", "observe"}},
 	{{.more = "mode = ;"}, {CONFIG ":6: "}},
@@ -141,7 +141,7 @@ static void patch_major(uint16_t major)
 START_TEST(a_plugin_of_another_major_is_refused)
 {
 	patch_major(7);
-	expect_exit(&(struct lab_setup){0}, 4, (const char *const[]){PLUGIN, "7", "rebuild", NULL});
+	expect_exit(&(struct lab_setup){0}, 4, (const char *const[]){PLUGIN, "ABI 7.0", "upgrade ghostbuster", NULL});
 }
 END_TEST
 

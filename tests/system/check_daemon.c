@@ -37,15 +37,20 @@ START_TEST(it_tells_the_tier)
 	struct lab_daemon daemon;
 	struct lab_net net;
 	json_t *status;
-	const char *kernel;
+	const char *kernel, *tier;
+	json_t *ready;
 
 	lab_net_make(&net);
 	lab_daemon_start(&daemon, &(struct lab_setup){.net = {&net}});
+	ready = lab_daemon_expect(&daemon, LAB_MATCH(.event = "daemon.ready"));
 	status = lab_daemon_ask(&daemon, "status", NULL);
 	kernel = json_string_value(json_object_get(status, "kernel"));
 	ck_assert(kernel && *kernel);
-	lab_daemon_wait_said(&daemon, kernel);
-	printf("%s\n", kernel);
+	ck_assert_str_eq(json_string_value(json_object_get(ready, "kernel")), kernel);
+	tier = json_string_value(json_object_get(
+		json_object_get(json_array_get(json_object_get(status, "plugins"), 0), "facts"), "tier"));
+	ck_assert_msg(tier && *tier, "no tier in the status");
+	printf("%s; %s\n", kernel, tier);
 	fflush(stdout);
 	json_decref(status);
 	lab_daemon_stop(&daemon);

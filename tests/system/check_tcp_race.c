@@ -130,7 +130,7 @@ static long deed_late_writers(const long *args)
 	long sent = 0;
 
 	for (int i = 0; i < LATE_WRITERS; i++) {
-		uint64_t when = start + (uint64_t)args[1] + (uint64_t)i / 2;
+		uint64_t when = start + (uint64_t)args[1] + (uint64_t)i;
 		long n;
 
 		while (lab_now_ms() < when)
@@ -181,7 +181,7 @@ START_TEST(what_was_sent_at_the_last_moment_arrives)
 	for (int i = 0; i < LATE_WRITERS; i++)
 		lab_must(&scene.client, deed_shutdown, first.client_fd + i);
 	lab_start(&scene.client, deed_late_readers, first.client_fd);
-	lab_start(&scene.server, deed_late_writers, first.server_fd, 1930);
+	lab_start(&scene.server, deed_late_writers, first.server_fd, 1900);
 	sent = lab_end(&scene.server);
 	came = lab_checked(__FILE__, __LINE__, "the client", lab_end(&scene.client));
 	lab_daemon_pump(&daemon, 200);

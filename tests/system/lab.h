@@ -68,6 +68,7 @@ struct lab_net;
 /* A child called `comm` in `net`; in a new network namespace, with lo up, when `net` is NULL. */
 void lab_actor_start(struct lab_actor *actor, const struct lab_net *net, const char *comm);
 void lab_actor_kill(struct lab_actor *actor);
+void lab_actor_end(struct lab_actor *actor); /* lets it exit with 0: to be killed right after a reaping is evidence */
 bool lab_actor_died(const struct lab_actor *actor, int *ret_status); /* waits; the status of waitpid(2) */
 
 /* Starts a deed; waits for its result; both. A dead actor fails the test. */

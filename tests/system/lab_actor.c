@@ -95,6 +95,24 @@ void lab_actor_kill(struct lab_actor *actor)
 	*actor = (struct lab_actor){.control = -1};
 }
 
+void lab_actor_end(struct lab_actor *actor)
+{
+	uint64_t end = lab_now_ms() + 1000;
+
+	if (actor->pid <= 0)
+		return;
+	shutdown(actor->control, SHUT_RDWR);
+	while (waitpid(actor->pid, NULL, WNOHANG) == 0) {
+		if (lab_now_ms() > end) {
+			lab_actor_kill(actor);
+			return;
+		}
+		lab_sleep_ms(2);
+	}
+	close(actor->control);
+	*actor = (struct lab_actor){.control = -1};
+}
+
 bool lab_actor_died(const struct lab_actor *actor, int *ret_status)
 {
 	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;

@@ -54,6 +54,6 @@ int lab_scene_state(const struct lab_scene *scene, const struct lab_connection *
 
 void lab_scene_end(struct lab_scene *scene)
 {
-	lab_actor_kill(&scene->server);
-	lab_actor_kill(&scene->client);
+	lab_actor_end(&scene->server);
+	lab_actor_end(&scene->client);
 }
