@@ -43,7 +43,7 @@ static const struct {
 	struct lab_setup setup;
 	const char *sentences[4];
 } configurations[] = {
-	{{.timeout = "-3"}, {CONFIG ":11: ", "timeout = -3, want 1s..30d"}},
+	{{.timeout = "-3"}, {CONFIG ":11: ", "timeout = \"-3\", want 1s..30d"}},
 	{{.options = "timeuot = \"3s\";"}, {CONFIG ":12: ", "timeuot", "\"timeout\""}},
 	{{.options = "action = \"explode\";"}, {CONFIG ":12: ", "explode", "destroy"}},
 	{{.options = "max_tracked = 3;"}, {CONFIG ":12: ", "max_tracked = 3"}},
@@ -51,6 +51,7 @@ static const struct {
 	{{.guard = "exempt = ( { com = \"x\"; } );"}, {CONFIG ":5: ", "com", "\"comm\""}},
 	{{.more = "mode = \"reep\";"}, {CONFIG ":6: ", "reep", "observe"}},
 	{{.more = "mode = ;"}, {CONFIG ":6: "}},
+	{{.arg = {"--set", "tcp_close_wait.timeout=-3"}}, {"timeout = -3, want 1s..30d"}},
 	{{.arg = {"--set", "tcp_close_wait.timeout=forever"}}, {"--set", "forever"}},
 	{{.arg = {"--set", "tcp_close_wait.timeot=3s"}}, {"timeot", "\"timeout\""}},
 	{{.arg = {"--nonsense"}}, {"nonsense"}},
