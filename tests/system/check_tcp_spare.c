@@ -44,6 +44,9 @@ static void wait_for_a_reaping(void)
 /* It is there, nothing was done to it, and, when there is a reason, the journal gave it, once. */
 static void assert_spared(const struct lab_connection *spared, int state, const char *reason)
 {
+	if (reason)
+		lab_daemon_expect(&daemon_,
+				  LAB_MATCH(.event = "ghost.spared", .reason = reason, .remote = spared->remote));
 	ck_assert_int_eq(lab_scene_state(&scene, spared), state);
 	ck_assert_uint_eq(lab_daemon_count(&daemon_, LAB_MATCH(.event = "ghost.reaped", .local = PORT)), 0);
 	ck_assert_uint_eq(lab_daemon_count(&daemon_, LAB_MATCH(.event = "ghost.failed")), 0);
