@@ -73,13 +73,84 @@ struct sock {
 	int sk_err;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct super_block {
+	__u32 s_dev;
+	unsigned long s_magic;
+};
+
+struct file_lock_context {
+	struct list_head flc_flock;
+	struct list_head flc_posix;
+};
+
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	struct super_block *i_sb;
+	struct file_lock_context *i_flctx;
 };
+
+struct qstr {
+	__u64 hash_len;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+typedef struct {
+	atomic_long_t refcnt;
+} file_ref_t;
 
 struct file {
 	struct inode *f_inode;
+	struct path f_path;
+	atomic_long_t f_count; /* before 6.13 */
+	file_ref_t f_ref;      /* from 6.13: one less than the number of references */
+};
+
+struct file_lock_core {
+	struct file_lock_core *flc_blocker;
+	struct list_head flc_list;
+	struct list_head flc_blocked_requests;
+	struct list_head flc_blocked_member;
+	void *flc_owner;
+	unsigned int flc_flags;
+	unsigned char flc_type;
+	int flc_pid;
+	struct file *flc_file;
+};
+
+struct file_lock {
+	struct file_lock_core c; /* from 6.9 */
+	long long fl_start;
+	long long fl_end;
+};
+
+struct file_lock___before_6_9 {
+	struct file_lock___before_6_9 *fl_blocker;
+	struct list_head fl_list;
+	struct list_head fl_blocked_requests;
+	struct list_head fl_blocked_member;
+	void *fl_owner;
+	unsigned int fl_flags;
+	unsigned char fl_type;
+	unsigned int fl_pid;
+	struct file *fl_file;
 };
 
 struct socket {
@@ -118,9 +189,22 @@ struct signal_struct {
 	unsigned int flags;
 };
 
+struct files_struct;
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
 struct task_struct {
+	int pid;
 	int tgid;
+	__u64 start_time; /* CLOCK_MONOTONIC */
 	__u64 start_boottime;
+	__u64 self_exec_id;
+	char comm[16];
+	struct mm_struct *mm;
+	struct files_struct *files;
+	struct task_struct *real_parent;
 	unsigned int ptrace;
 	unsigned int flags;
 	unsigned int frozen : 1;
@@ -139,6 +223,17 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	__u32 fd;
 	struct file *file;
+};
+
+struct vm_area_struct {
+	unsigned long vm_start;
+	struct file *vm_file;
+};
+
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
 };
 
 #pragma clang attribute pop

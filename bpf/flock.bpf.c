@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * flock in the kernel: tracepoints that remember who took which lock and who waits or was refused, and iterators that show
+ * the locks of a few inodes, and every descriptor and mapping of them. User space is never woken from here.
+ */
+#include "kernel_types.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "flock.h"
+
+#define EAGAIN 11
+#define EDEADLK 35
+#define SIGNAL_STOP_STOPPED 0x00000001
+#define PF_FROZEN 0x00010000   /* before 6.1 */
+#define TASK_FROZEN 0x00008000 /* from 6.1 */
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What the loader found the kernel to have. */
+const volatile bool has_task_btf; /* bpf_get_current_task_btf(): 5.11 */
+const volatile bool can_walk;     /* bpf_probe_read_kernel(): not under lockdown=confidentiality */
+const volatile __u32 bucket_mask;
+
+/* Told by user space before a pass. */
+bool surveying; /* show waiters of every inode, not the wanted ones */
+__u32 look_number;
+
+__u64 live_waits; /* entries of `waits` that stand for a thread: 0 spares the hot path a look-up */
+
+/* Told to user space. */
+__u64 missed;       /* acquisitions that found no room */
+__u64 missed_waits; /* waiters that found no room */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct fl_bucket);
+} acquisitions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct fl_wait_key);
+	__type(value, struct fl_wait);
+} waits SEC(".maps");
+
+/* The inodes that a look is about; the value is the last look that listed its locks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 16384);
+	__type(key, struct fl_inode);
+	__type(value, __u32);
+} wanted SEC(".maps");
+
+/* ---- what differs between kernels --------------------------------------------------------------------------------- */
+
+#define LOCK_FIELD(lock, name) \
+	(bpf_core_type_exists(struct file_lock_core) ? (lock)->c.flc_##name \
+						     : ((struct file_lock___before_6_9 *)(lock))->fl_##name)
+
+/* `p` is typed where the kernel has bpf_get_current_task_btf(), else an address. */
+#define TASK_FIELD(p, field) (has_task_btf ? (p)->field : BPF_CORE_READ((p), field))
+
+static __always_inline struct task_struct *current_task(void)
+{
+	return has_task_btf ? bpf_get_current_task_btf() : (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline void exe_fill(struct fl_exe *exe, struct task_struct *task)
+{
+	struct mm_struct *mm = TASK_FIELD(task, mm);
+	struct file *file = TASK_FIELD(mm, exe_file);
+	struct dentry *dentry = TASK_FIELD(file, f_path.dentry), *folder = TASK_FIELD(dentry, d_parent);
+	struct inode *inode = TASK_FIELD(file, f_inode), *folder_inode = TASK_FIELD(folder, d_inode);
+	struct super_block *sb = TASK_FIELD(inode, i_sb);
+
+	exe->inode = TASK_FIELD(inode, i_ino);
+	exe->dev = TASK_FIELD(sb, s_dev);
+	exe->name = fl_mix(TASK_FIELD(dentry, d_name.hash_len), TASK_FIELD(folder_inode, i_ino));
+}
+
+static __always_inline void process_fill(struct fl_process *process, struct task_struct *leader)
+{
+	process->tgid = TASK_FIELD(leader, tgid);
+	process->start_ns = TASK_FIELD(leader, start_boottime);
+	process->exec_id = TASK_FIELD(leader, self_exec_id);
+	exe_fill(&process->exe, leader);
+	if (can_walk)
+		bpf_probe_read_kernel(process->comm, sizeof(process->comm), leader->comm);
+}
+
+static __always_inline bool process_is(const struct fl_process *process, struct task_struct *leader)
+{
+	return process->tgid == TASK_FIELD(leader, tgid) && process->start_ns == TASK_FIELD(leader, start_boottime) &&
+	       process->exec_id == TASK_FIELD(leader, self_exec_id);
+}
+
+/* ---- acquisitions: the hot path ----------------------------------------------------------------------------------- */
+
+static __always_inline struct fl_slot *slot_find(struct fl_bucket *bucket, __u64 file, __u8 kind)
+{
+#pragma unroll
+	for (int i = 0; i < FL_WAYS; i++)
+		if (bucket->slots[i].file == file && bucket->slots[i].kind == kind)
+			return &bucket->slots[i];
+	return NULL;
+}
+
+static __always_inline struct fl_slot *slot_free(struct fl_bucket *bucket)
+{
+#pragma unroll
+	for (int i = 0; i < FL_WAYS; i++)
+		if (!bucket->slots[i].taken_ns)
+			return &bucket->slots[i];
+	return NULL;
+}
+
+static __always_inline void slot_take(struct fl_slot *slot, __u64 file, __u8 kind)
+{
+	struct task_struct *task = current_task(), *leader = TASK_FIELD(task, group_leader);
+	struct task_struct *parent = TASK_FIELD(task, real_parent), *parent_leader = TASK_FIELD(parent, group_leader);
+	bool same = slot->file == file && slot->kind == kind && process_is(&slot->taker, leader) &&
+		    process_is(&slot->parent, parent_leader);
+	bool several = kind == FL_OFD && slot->file == file && slot->kind == kind && slot->taken_ns &&
+		       (slot->several || slot->taker.tgid != TASK_FIELD(leader, tgid));
+
+	if (!same || several != slot->several) {
+		slot->taken_ns = 0;
+		slot->file = file;
+		slot->kind = kind;
+		slot->several = several;
+		process_fill(&slot->taker, leader);
+		process_fill(&slot->parent, parent_leader);
+		slot->facts = fl_slot_facts(slot);
+	}
+	slot->taken_ns = bpf_ktime_get_ns();
+	slot->check = fl_slot_check(slot);
+}
+
+static __always_inline struct fl_bucket *bucket_of(struct inode *inode)
+{
+	__u32 index = fl_bucket_of(inode->i_ino, inode->i_sb->s_dev, bucket_mask);
+
+	return bpf_map_lookup_elem(&acquisitions, &index);
+}
+
+static __always_inline void acquisition_add(struct inode *inode, __u64 file, __u8 kind)
+{
+	struct fl_bucket *bucket = bucket_of(inode);
+	struct fl_slot *slot = bucket ? slot_find(bucket, file, kind) : NULL;
+
+	if (bucket && !slot)
+		slot = slot_free(bucket);
+	if (slot)
+		slot_take(slot, file, kind);
+	else
+		__sync_fetch_and_add(&missed, 1);
+}
+
+/* The slot stays the file's, for the next time, until another needs it. */
+static __always_inline void acquisition_forget(struct inode *inode, __u64 file, __u8 kind)
+{
+	struct fl_bucket *bucket = bucket_of(inode);
+	struct fl_slot *slot = bucket ? slot_find(bucket, file, kind) : NULL;
+
+	if (slot)
+		slot->taken_ns = 0;
+}
+
+/* ---- waits: somebody is kept out, so time is no matter ------------------------------------------------------------ */
+
+static __noinline int wait_end(struct inode *inode, __u32 posix)
+{
+	struct fl_wait_key key = {.posix = posix, .tid = (__u32)bpf_get_current_pid_tgid()};
+
+	if (!inode)
+		return 0;
+	key.inode = inode->i_ino;
+	key.dev = inode->i_sb->s_dev;
+	if (bpf_map_delete_elem(&waits, &key) == 0)
+		__sync_fetch_and_add(&live_waits, -1);
+	return 0;
+}
+
+static __always_inline void wait_add(struct inode *inode, struct file_lock *lock, __u8 kind, int error)
+{
+	struct task_struct *task = current_task(), *leader = TASK_FIELD(task, group_leader);
+	struct fl_wait_key key = {.inode = inode->i_ino, .dev = inode->i_sb->s_dev, .posix = kind != FL_FLOCK};
+	struct fl_wait wait = {
+		.kind = kind, .tgid = TASK_FIELD(leader, tgid), .start_ns = TASK_FIELD(leader, start_boottime)};
+	struct fl_wait *old;
+
+	key.tid = error == FL_KERNEL_DEFERRED ? (__u32)bpf_get_current_pid_tgid() : FL_REFUSED;
+	old = bpf_map_lookup_elem(&waits, &key);
+	wait.last_ns = wait.since_ns = bpf_ktime_get_ns();
+	if (old && (key.tid == FL_REFUSED || old->start_ns == wait.start_ns)) {
+		wait.since_ns = old->since_ns;
+		wait.count = old->count;
+	}
+	wait.count++;
+	wait.type = LOCK_FIELD(lock, type);
+	wait.start = kind == FL_FLOCK ? 0 : lock->fl_start;
+	wait.end = kind == FL_FLOCK ? FL_END_OF_FILE : lock->fl_end;
+	bpf_get_current_comm(wait.comm, sizeof(wait.comm));
+	if (bpf_map_update_elem(&waits, &key, &wait, BPF_ANY))
+		__sync_fetch_and_add(&missed_waits, 1);
+	else if (!old && key.tid != FL_REFUSED)
+		__sync_fetch_and_add(&live_waits, 1);
+}
+
+SEC("tp_btf/flock_lock_inode")
+int BPF_PROG(flock_track, struct inode *inode, struct file_lock *lock, int error)
+{
+	__u64 file;
+
+	if (!inode || !lock || LOCK_FIELD(lock, flags) & FL_KERNEL_ACCESS)
+		return 0;
+	file = (__u64)LOCK_FIELD(lock, file);
+	if (LOCK_FIELD(lock, type) == FL_UNLOCK) {
+		acquisition_forget(inode, file, FL_FLOCK);
+		return 0;
+	}
+	if (error == 0)
+		acquisition_add(inode, file, FL_FLOCK);
+	else if (error == FL_KERNEL_DEFERRED || error == -EAGAIN)
+		wait_add(inode, lock, FL_FLOCK, error);
+	if (live_waits && error != FL_KERNEL_DEFERRED)
+		wait_end(inode, 0);
+	return 0;
+}
+
+SEC("tp_btf/posix_lock_inode")
+int BPF_PROG(posix_track, struct inode *inode, struct file_lock *lock, int error)
+{
+	unsigned int flags;
+	__u64 file;
+	bool ofd;
+
+	if (!inode || !lock)
+		return 0;
+	flags = LOCK_FIELD(lock, flags);
+	ofd = flags & FL_KERNEL_OFDLCK;
+	if (live_waits && error != FL_KERNEL_DEFERRED && LOCK_FIELD(lock, type) != FL_UNLOCK)
+		wait_end(inode, 1);
+	if (error == 0 && !ofd)
+		return 0;
+	if (flags & FL_KERNEL_ACCESS)
+		return 0;
+	if (error == FL_KERNEL_DEFERRED || error == -EAGAIN || error == -EDEADLK) {
+		wait_add(inode, lock, ofd ? FL_OFD : FL_POSIX, error);
+		return 0;
+	}
+	file = (__u64)LOCK_FIELD(lock, file);
+	if (LOCK_FIELD(lock, type) != FL_UNLOCK)
+		acquisition_add(inode, file, FL_OFD);
+	else if (flags & FL_KERNEL_CLOSE || (lock->fl_start == 0 && lock->fl_end == FL_END_OF_FILE))
+		acquisition_forget(inode, file, FL_OFD);
+	return 0;
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------ */
+
+static __always_inline __u32 holding_flags(struct task_struct *leader)
+{
+	__u32 flags = 0;
+
+	if (leader->signal->flags & SIGNAL_STOP_STOPPED)
+		flags |= FL_HOLDER_STOPPED;
+	if (leader->ptrace)
+		flags |= FL_HOLDER_TRACED;
+	if (BPF_CORE_READ_BITFIELD(leader, frozen) || leader->flags & PF_FROZEN)
+		flags |= FL_HOLDER_FROZEN;
+	if (bpf_core_field_exists(leader->__state) && leader->__state & TASK_FROZEN)
+		flags |= FL_HOLDER_FROZEN;
+	return flags;
+}
+
+static __always_inline void holding_fill(struct fl_record *record, struct task_struct *task, struct file *file)
+{
+	struct task_struct *leader = task->group_leader;
+	struct file *exe = leader->mm->exe_file;
+
+	record->tag = FL_RECORD_HOLDING;
+	record->file = (__u64)file;
+	record->start_ns = leader->start_boottime;
+	record->born_ns = leader->start_time;
+	record->magic = file->f_inode->i_sb->s_magic;
+	record->tgid = task->tgid;
+	record->ppid = leader->real_parent->tgid;
+	record->flags = holding_flags(leader);
+	record->exe.inode = exe->f_inode->i_ino;
+	record->exe.dev = exe->f_inode->i_sb->s_dev;
+	record->exe.name = fl_mix(exe->f_path.dentry->d_name.hash_len, exe->f_path.dentry->d_parent->d_inode->i_ino);
+}
+
+/* The member lists of a lock are walked by address, as nobody can hold their lock here: what is read may be torn, which
+ * the file's inode tells; what is done upon it is checked once more on the open file itself. */
+#define CORE_READ(destination, address, type, field) \
+	bpf_probe_read_kernel(&(destination), sizeof(destination), \
+			      (const void *)((address) + (__u64)__builtin_preserve_access_index(&((type *)0)->field)))
+#define LOCK_READ(destination, address, name) \
+	do { \
+		if (bpf_core_type_exists(struct file_lock_core)) \
+			CORE_READ(destination, address, struct file_lock, c.flc_##name); \
+		else \
+			CORE_READ(destination, address, struct file_lock___before_6_9, fl_##name); \
+	} while (0)
+
+static __always_inline __u64 offset_in_lock(bool waiter)
+{
+	if (bpf_core_type_exists(struct file_lock_core))
+		return waiter ? (__u64)__builtin_preserve_access_index(&((struct file_lock *)0)->c.flc_blocked_member)
+			      : (__u64)__builtin_preserve_access_index(&((struct file_lock *)0)->c.flc_list);
+	return waiter ? (__u64)__builtin_preserve_access_index(&((struct file_lock___before_6_9 *)0)->fl_blocked_member)
+		      : (__u64)__builtin_preserve_access_index(&((struct file_lock___before_6_9 *)0)->fl_list);
+}
+
+static __always_inline __u64 offset_of_requests(void)
+{
+	if (bpf_core_type_exists(struct file_lock_core))
+		return (__u64)__builtin_preserve_access_index(&((struct file_lock *)0)->c.flc_blocked_requests);
+	return (__u64)__builtin_preserve_access_index(&((struct file_lock___before_6_9 *)0)->fl_blocked_requests);
+}
+
+static __always_inline __u64 next_of(__u64 list)
+{
+	__u64 next = 0;
+
+	bpf_probe_read_kernel(&next, sizeof(next), (const void *)list);
+	return next;
+}
+
+static __always_inline bool lock_read(struct fl_record *record, __u64 lock, __u32 flags_wanted)
+{
+	struct file *file = NULL;
+	struct inode *inode = NULL;
+	unsigned long number = 0;
+	unsigned int flags = 0;
+
+	LOCK_READ(flags, lock, flags);
+	LOCK_READ(file, lock, file);
+	bpf_probe_read_kernel(&inode, sizeof(inode), &file->f_inode);
+	bpf_probe_read_kernel(&number, sizeof(number), &inode->i_ino);
+	if (!(flags & flags_wanted) || number != record->inode)
+		return false;
+	record->file = (__u64)file;
+	record->kind = flags & FL_KERNEL_FLOCK ? FL_FLOCK : flags & FL_KERNEL_OFDLCK ? FL_OFD : FL_POSIX;
+	LOCK_READ(record->type, lock, type);
+	LOCK_READ(record->tgid, lock, pid);
+	record->start = 0;
+	record->end = FL_END_OF_FILE;
+	if (record->kind != FL_FLOCK) {
+		CORE_READ(record->start, lock, struct file_lock, fl_start);
+		CORE_READ(record->end, lock, struct file_lock, fl_end);
+	}
+	return true;
+}
+
+/* The first in the queue; who came later stands behind it, not beside it, unless they only read. */
+static __always_inline void waiter_write(struct seq_file *seq, struct fl_record *record, __u64 lock, __u32 flags_wanted)
+{
+	__u64 head = lock + offset_of_requests(), at = next_of(head);
+
+	record->tag = FL_RECORD_WAITER;
+	if (at && at != head && lock_read(record, at - offset_in_lock(true), flags_wanted))
+		bpf_seq_write(seq, record, sizeof(*record));
+}
+
+static __always_inline void list_write(struct seq_file *seq, const struct fl_inode *inode, __u64 head,
+				       __u32 flags_wanted)
+{
+	struct fl_record record = {.inode = inode->inode, .dev = inode->dev};
+	__u64 at = next_of(head), lock;
+	int i;
+
+	for (i = 0; i < FL_LOCKS_MAX && at && at != head; i++) {
+		lock = at - offset_in_lock(false);
+		record.tag = FL_RECORD_LOCK;
+		if (lock_read(&record, lock, flags_wanted) && !surveying)
+			bpf_seq_write(seq, &record, sizeof(record));
+		waiter_write(seq, &record, lock, flags_wanted);
+		at = next_of(at);
+	}
+	if (i == FL_LOCKS_MAX && at && at != head) {
+		record.tag = FL_RECORD_MORE;
+		bpf_seq_write(seq, &record, sizeof(record));
+	}
+}
+
+static __always_inline void locks_write(struct seq_file *seq, const struct fl_inode *inode,
+					struct file_lock_context *locks)
+{
+	list_write(seq, inode, (__u64)&locks->flc_flock, FL_KERNEL_FLOCK);
+	list_write(seq, inode, (__u64)&locks->flc_posix, FL_KERNEL_POSIX);
+}
+
+/* The locks, once a look for each wanted inode, and every descriptor of it. */
+SEC("iter/task_file")
+int flock_look(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct fl_record record = {};
+	struct file *file = ctx->file;
+	struct file_lock_context *locks;
+	struct fl_inode key = {};
+	__u32 *listed;
+
+	if (!task || !file)
+		return 0;
+	locks = file->f_inode->i_flctx;
+	if (!locks)
+		return 0;
+	key.inode = file->f_inode->i_ino;
+	key.dev = file->f_inode->i_sb->s_dev;
+	if (surveying) {
+		if (can_walk)
+			locks_write(seq, &key, locks);
+		return 0;
+	}
+	listed = bpf_map_lookup_elem(&wanted, &key);
+	if (!listed)
+		return 0;
+	record.inode = key.inode;
+	record.dev = key.dev;
+	holding_fill(&record, task, file);
+	record.fd = (__s32)ctx->fd;
+	record.table = (__u64)task->files;
+	/* One reference is the iterator's. */
+	record.refs = bpf_core_field_exists(file->f_ref) ? file->f_ref.refcnt.counter : file->f_count.counter - 1;
+	if (bpf_seq_write(seq, &record, sizeof(record)))
+		return 0;
+	if (can_walk && *listed != look_number)
+		locks_write(seq, &key, locks);
+	*listed = look_number;
+	return 0;
+}
+
+/* Every mapping of a wanted inode. */
+SEC("iter/task_vma")
+int flock_mappings(struct bpf_iter__task_vma *ctx)
+{
+	struct vm_area_struct *vma = ctx->vma;
+	struct task_struct *task = ctx->task;
+	struct fl_record record = {};
+	struct fl_inode key = {};
+	struct file *file;
+
+	if (!task || !vma)
+		return 0;
+	file = vma->vm_file;
+	if (!file || !file->f_inode->i_flctx)
+		return 0;
+	key.inode = file->f_inode->i_ino;
+	key.dev = file->f_inode->i_sb->s_dev;
+	if (!bpf_map_lookup_elem(&wanted, &key))
+		return 0;
+	record.inode = key.inode;
+	record.dev = key.dev;
+	holding_fill(&record, task, file);
+	record.fd = -1;
+	record.table = (__u64)task->mm;
+	record.start = (__s64)vma->vm_start;
+	bpf_seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
