@@ -124,11 +124,9 @@ struct file {
 };
 
 struct file_lock_core {
-	struct file_lock_core *flc_blocker;
 	struct list_head flc_list;
 	struct list_head flc_blocked_requests;
 	struct list_head flc_blocked_member;
-	void *flc_owner;
 	unsigned int flc_flags;
 	unsigned char flc_type;
 	int flc_pid;
@@ -142,11 +140,9 @@ struct file_lock {
 };
 
 struct file_lock___before_6_9 {
-	struct file_lock___before_6_9 *fl_blocker;
 	struct list_head fl_list;
 	struct list_head fl_blocked_requests;
 	struct list_head fl_blocked_member;
-	void *fl_owner;
 	unsigned int fl_flags;
 	unsigned char fl_type;
 	unsigned int fl_pid;

@@ -42,8 +42,8 @@ struct fl_config {
 	struct gb_groups rules;
 };
 
-extern const struct gb_option fl_options[];
-extern const uint32_t fl_option_count;
+#define FL_OPTION_COUNT 6
+extern const struct gb_option fl_options[FL_OPTION_COUNT];
 extern const int fl_signals[]; /* the numbers of the choices of `signal` */
 
 #define FL_CASE_WAITS 8 /* that are named */

@@ -114,6 +114,6 @@ GB_PLUGIN(.name = "flock", .version = "0.1.0",
 	  .roles = GB_ROLE_DETECTOR | GB_ROLE_REAPER, .kernel_features = GB_KERNEL_BTF | GB_KERNEL_BPF_ITER,
 	  .capabilities = UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON | UINT64_C(1) << CAP_SYS_ADMIN |
 			  UINT64_C(1) << CAP_SYS_PTRACE | UINT64_C(1) << CAP_KILL | UINT64_C(1) << CAP_DAC_READ_SEARCH,
-	  .options = fl_options, .option_count = 6, .option_size = sizeof(struct gb_option),
+	  .options = fl_options, .option_count = FL_OPTION_COUNT, .option_size = sizeof(struct gb_option),
 	  .config_size = sizeof(struct fl_config), .open = flock_open, .scan = flock_scan, .reap = flock_reap,
 	  .reconfigure = flock_reconfigure, .close = flock_close);

@@ -34,14 +34,13 @@ static const struct gb_option rule_options[] = {
 	GB_OWNER_MATCH_OPTIONS(struct fl_rule, owner),
 };
 
-const struct gb_option fl_options[] = {
+const struct gb_option fl_options[FL_OPTION_COUNT] = {
 	TREATMENT_OPTIONS(struct fl_config, "60s", "report", "TERM", "holders"),
 	GB_OPTION_INTEGER("max_tracked", struct fl_config, max_tracked, "32768", 1024, 1048576,
 			  "locks whose taker is remembered at the same time"),
 	GB_OPTION_GROUPS("rules", struct fl_config, rules, rule_options, struct fl_rule,
 			 "the first that matches a lock sets its timeout, action and signal"),
 };
-const uint32_t fl_option_count = GB_COUNT(fl_options);
 
 static bool has(const struct fl_rule *rule, enum member member)
 {
