@@ -122,6 +122,7 @@ static int take_callbacks(struct reading *reading, uint32_t size)
 		{offsetof(struct gb_plugin, dispatch), DESCRIPTOR_DISPATCH},
 		{offsetof(struct gb_plugin, reconfigure), DESCRIPTOR_RECONFIGURE},
 		{offsetof(struct gb_plugin, close), DESCRIPTOR_CLOSE},
+		{offsetof(struct gb_plugin, explain), DESCRIPTOR_EXPLAIN},
 	};
 
 	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {

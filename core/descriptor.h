@@ -23,6 +23,7 @@ enum descriptor_callback {
 	DESCRIPTOR_DISPATCH = 1 << 3,
 	DESCRIPTOR_RECONFIGURE = 1 << 4,
 	DESCRIPTOR_CLOSE = 1 << 5,
+	DESCRIPTOR_EXPLAIN = 1 << 6,
 };
 
 struct descriptor {

@@ -33,7 +33,7 @@
  *    rate limit? circuit breaker?]            |  reconfigure(config): a reload changed its options
  *        |                                    |
  *      reap(ghosts the guard let pass) -------+  never called in observe mode
- *        |
+ *        |                                       explain(key): the user asks why
  *      close()
  *
  * THREADS. Every callback runs on one and the same thread and is never re-entered, also not while the callback is inside
@@ -498,6 +498,32 @@ struct gb_host {
 #define GB_HOST_HAS(host, member) \
 	(offsetof(struct gb_host, member) + sizeof((host)->member) <= (host)->struct_size && (host)->member)
 
+/* ---- Explaining --------------------------------------------------------------------------------------------------- */
+
+/*
+ * Given to explain(): what the user asks about, and how to answer. Every text is copied; any bytes, one line, at most 4096.
+ */
+struct gb_explain {
+	uint32_t struct_size;
+	uint32_t reserved;
+	void *core; /* the host's own */
+
+	/* The user named no ghost, but a resource, as gb_ghost.resource words it: `key` is 0 then, and the plugin first
+	 * calls identify(). NULL: it is about `key`. */
+	const char *resource;
+
+	/* Which resource it is. Only, and at most once, when `resource` is set. */
+	int (*identify)(const struct gb_explain *explain, uint64_t key, uint64_t age_ns);
+
+	/* One condition of the policy, in the order in which it judges: 1 holds, 0 does not, -1 not known. The resource is a
+	 * ghost when all of them hold. `name` is a word with hyphens ("send-queue"), `text` the facts ("64 bytes are not
+	 * sent"), or NULL. At most 64: -ENOSPC, -EINVAL. */
+	int (*condition)(const struct gb_explain *explain, const char *name, int holds, const char *text);
+
+	/* What the person in charge may do about it, in sentences; a second one is put behind the first. */
+	int (*advice)(const struct gb_explain *explain, const char *text);
+};
+
 /* ---- The descriptor ----------------------------------------------------------------------------------------------- */
 
 enum gb_role {
@@ -554,6 +580,11 @@ struct gb_plugin {
 
 	/* Releases all that open() made, detaches, leaves nothing behind. Required. */
 	void (*close)(void *state);
+
+	/* The user asks why the resource `key` (or `explain->resource`) is a ghost, or is not. Says how each condition of
+	 * the policy stands now, without changing anything; a fresh look if that is quick, at most some milliseconds.
+	 * -ENOENT when the plugin knows no such resource. Optional: the daemon then shows the evidence and history alone. */
+	int (*explain)(void *state, uint64_t key, const struct gb_explain *explain);
 };
 
 #define GB_PLUGIN(...) \

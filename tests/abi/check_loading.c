@@ -11,7 +11,7 @@
 #include "plugin_file.h"
 #include "scratch.h"
 
-static const char *const good_names[] = {"good", "larger", "sysv_hash", "packed"};
+static const char *const good_names[] = {"good", "larger", "shorter", "sysv_hash", "packed"};
 
 static struct plugin_file *read_fixture(const char *name)
 {

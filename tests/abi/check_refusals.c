@@ -34,7 +34,7 @@ static const struct {
 	 "its descriptor has the flags 0x4, this ghostbuster knows none: upgrade ghostbuster, or rebuild "
 	 "the plugin without them"},
 	{"too_large",
-	 "its descriptor says it has 4096 bytes, its symbol gb_plugin has 128: make it with GB_PLUGIN() and "
+	 "its descriptor says it has 4096 bytes, its symbol gb_plugin has 136: make it with GB_PLUGIN() and "
 	 "rebuild the plugin"},
 	{"too_small",
 	 "its descriptor says it has 40 bytes, want at least 128 for ABI 1.0: make it with GB_PLUGIN() and "
