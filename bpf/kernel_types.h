@@ -96,6 +96,7 @@ struct inode {
 
 struct qstr {
 	__u64 hash_len;
+	const unsigned char *name;
 };
 
 struct dentry {
@@ -181,8 +182,125 @@ struct tcp_sock {
 	__u8 keepalive_probes;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	atomic_t refs;
+} refcount_t;
+
 struct signal_struct {
 	unsigned int flags;
+	atomic_t live;
+};
+
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	refcount_t count;
+	struct hlist_head tasks[4]; /* by enum pid_type */
+	struct upid numbers[1];
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t euid;
+};
+
+struct xarray {
+	void *xa_head;
+};
+
+struct idr {
+	struct xarray idr_rt;
+};
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+};
+
+struct ipc_ids {
+	int in_use;
+	struct idr ipcs_idr;
+};
+
+struct ipc_namespace {
+	struct ipc_ids ids[3]; /* semaphores, messages, shared memory */
+	int used_sems;
+	unsigned long shm_tot;
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct ipc_namespace *ipc_ns;
+};
+
+struct kern_ipc_perm {
+	bool deleted;
+	int id;
+};
+
+struct shmid_kernel {
+	struct kern_ipc_perm shm_perm;
+	struct pid *shm_cprid;
+	struct pid *shm_lprid;
+};
+
+struct msg_queue {
+	struct kern_ipc_perm q_perm;
+	struct pid *q_lspid;
+	struct pid *q_lrpid;
+	struct list_head q_receivers;
+	struct list_head q_senders;
+};
+
+struct sem {
+	struct pid *sempid;
+	struct list_head pending_alter;
+	struct list_head pending_const;
+};
+
+struct sem_array {
+	struct kern_ipc_perm sem_perm;
+	struct list_head pending_alter;
+	struct list_head pending_const;
+	int sem_nsems;
+	struct sem sems[1];
+};
+
+struct kernfs_node {
+	const char *name;
+};
+
+struct kernfs_node___before_6_15 {
+	struct kernfs_node *parent;
+};
+
+struct kernfs_node___since_6_15 {
+	struct kernfs_node *__parent;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
 };
 
 struct files_struct;
@@ -207,11 +325,27 @@ struct task_struct {
 	unsigned int __state;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;
+	struct nsproxy *nsproxy;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4]; /* by enum pid_type */
+	struct css_set *cgroups;
+	const struct cred *real_cred;
 };
 
 struct bpf_iter__tcp {
 	struct bpf_iter_meta *meta;
 	struct sock_common *sk_common;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
 };
 
 struct bpf_iter__task_file {
