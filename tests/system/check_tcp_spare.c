@@ -289,17 +289,22 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("tcp_spare");
-	TCase *tcase = lab_tcase(suite, "spare", 120);
+	TCase *tcase;
 
+	tcase = lab_tcase(suite, "queues", 180);
 	tcase_add_test(tcase, a_half_closed_stream_survives_ten_timeouts);
 	tcase_add_loop_test(tcase, a_full_send_queue_survives_and_arrives_whole, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, a_socket_in_the_accept_queue_survives, 0, LAB_METHOD_COUNT);
+	tcase = lab_tcase(suite, "holders", 180);
 	tcase_add_loop_test(tcase, a_socket_in_flight_survives, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, a_socket_of_an_io_uring_survives, 0, LAB_METHOD_COUNT);
-	tcase_add_loop_test(tcase, a_stopped_owner_keeps_its_sockets, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, a_traced_owner_keeps_its_sockets, 0, LAB_METHOD_COUNT);
+	tcase = lab_tcase(suite, "stopped", 180);
+	tcase_add_loop_test(tcase, a_stopped_owner_keeps_its_sockets, 0, LAB_METHOD_COUNT);
+	tcase = lab_tcase(suite, "exempt", 180);
 	tcase_add_loop_test(tcase, an_exempt_second_holder_protects, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, an_exempt_port_protects, 0, LAB_METHOD_COUNT);
+	tcase = lab_tcase(suite, "protocols", 180);
 	tcase_add_loop_test(tcase, mptcp_is_left_alone, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, tcp_repair_is_left_alone, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, other_states_are_never_touched, 0, LAB_METHOD_COUNT);
