@@ -6,10 +6,11 @@ const char *cw_paused_reason(uint32_t flags)
 {
 	if (flags & CW_HOLDER_TRACED)
 		return "holder-traced";
-	if (flags & CW_HOLDER_FROZEN)
-		return "holder-frozen";
+	/* Before frozen: the kernel marks a task that a signal stopped as frozen, too (cgroup_enter_frozen). */
 	if (flags & CW_HOLDER_STOPPED)
 		return "holder-stopped";
+	if (flags & CW_HOLDER_FROZEN)
+		return "holder-frozen";
 	return NULL;
 }
 
