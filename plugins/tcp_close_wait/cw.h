@@ -61,8 +61,9 @@ struct cw {
 	struct cw_sweep sweep;
 	uint64_t missed, recursion_misses; /* as last seen */
 	uint64_t scope_digest;
-	size_t probing;          /* sockets whose peer is being asked */
-	struct cw_due *restores; /* sockets whose keepalive options are to be put back */
+	uint64_t probes, probes_answered; /* since the start */
+	size_t probing;                   /* sockets whose peer is being asked */
+	struct cw_due *restores;          /* sockets whose keepalive options are to be put back */
 	size_t restore_count, restore_capacity;
 	bool must_repair; /* something was missed: look at everything in the next scan */
 };

@@ -34,12 +34,14 @@ static void probing_tell(struct cw *cw)
 {
 	cw_kernel_tell_probe(&cw->kernel, cw->probing != 0, cw->config->probe_interval_ns);
 	cw->host->number(cw->host, "probing", cw->probing);
+	cw->host->number(cw->host, "probes", cw->probes);
+	cw->host->number(cw->host, "probes_answered", cw->probes_answered);
 }
 
+/* An item of the namespace, not of the suspect: it must not be forgotten when the suspect has left the map. */
 static void check_later(struct cw *cw, const struct cw_known *known, uint64_t after_ns)
 {
-	cw_agenda_add(&cw->agenda,
-		      &(struct cw_due){.at_ns = cw_now(cw) + after_ns, .sock = known->sock, .netns = known->netns});
+	cw_agenda_add(&cw->agenda, &(struct cw_due){.at_ns = cw_now(cw) + after_ns, .netns = known->netns});
 	cw_agenda_sort(&cw->agenda);
 }
 
@@ -55,6 +57,7 @@ int cw_probe_begin(struct cw *cw, const struct gb_reap_item *item)
 	known->probe_started_ns = cw_now(cw);
 	known->fd = -1;
 	cw->probing++;
+	cw->probes++;
 	probing_tell(cw);
 	check_later(cw, known, FIRST_LOOK_NS);
 	return 0;
@@ -289,6 +292,7 @@ bool cw_probe_judge(struct cw *cw, const struct cw_observation *seen, struct cw_
 		uint8_t doublings = known->alive < ALIVE_DOUBLINGS ? ++known->alive : ALIVE_DOUBLINGS;
 
 		restore(cw, known);
+		cw->probes_answered++;
 		probe_end(cw, known);
 		known->due_ns = now + (cw->timeout_ns << doublings);
 		cw_due_again(cw, seen, known->due_ns);

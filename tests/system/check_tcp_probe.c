@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking the peer before the release: who answers lives, who resets or stays silent is gone. Hazards of TCP: 4, 12. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lab_check.h"
+#include "lab_peer.h"
+
+#define PORT 8080
+#define PROBING "peer_probe = \"always\"; probe_interval = \"1s\"; probe_count = 3;"
+
+struct keepalive {
+	long on, idle, interval, count;
+};
+
+static struct keepalive keepalive_read(const struct lab_actor *actor, int fd)
+{
+	return (struct keepalive){
+		.on = lab_must(actor, deed_option_read, fd, SOL_SOCKET, SO_KEEPALIVE),
+		.idle = lab_must(actor, deed_option_read, fd, IPPROTO_TCP, TCP_KEEPIDLE),
+		.interval = lab_must(actor, deed_option_read, fd, IPPROTO_TCP, TCP_KEEPINTVL),
+		.count = lab_must(actor, deed_option_read, fd, IPPROTO_TCP, TCP_KEEPCNT),
+	};
+}
+
+static void keepalive_same(struct keepalive now, struct keepalive before)
+{
+	ck_assert_int_eq(now.on, before.on);
+	ck_assert_int_eq(now.idle, before.idle);
+	ck_assert_int_eq(now.interval, before.interval);
+	ck_assert_int_eq(now.count, before.count);
+}
+
+static void wait_number(struct lab_daemon *daemon, const char *name, long least)
+{
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+
+	while (lab_daemon_number(daemon, name) < least) {
+		ck_assert_msg(lab_now_ms() < end, "%s is %ld, wanted %ld", name, lab_daemon_number(daemon, name),
+			      least);
+		lab_daemon_pump(daemon, 100);
+	}
+}
+
+static void action_is(const json_t *event, const char *action)
+{
+	ck_assert_str_eq(json_string_value(json_object_get(event, "action")), action);
+}
+
+START_TEST(a_silent_half_close_answers_and_gets_its_late_answer)
+{
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	struct keepalive before;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_scene_half_close(&scene, &half);
+	before = keepalive_read(&scene.server, half.server_fd);
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){
+				 .timeout = "1s", .method = lab_method(_i), .options = PROBING, .net = {&scene.net}});
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "peer-alive", .remote = half.remote));
+	keepalive_same(keepalive_read(&scene.server, half.server_fd), before);
+	wait_number(&daemon, "probes_answered", 3);
+	keepalive_same(keepalive_read(&scene.server, half.server_fd), before);
+
+	ck_assert_int_eq(lab_scene_state(&scene, &half), LAB_CLOSE_WAIT);
+	lab_must(&scene.server, deed_send, half.server_fd, 1000, 0);
+	lab_must(&scene.server, deed_close, half.server_fd);
+	ck_assert_int_eq(lab_must(&scene.client, deed_read_to_end, half.client_fd, 0), 1000);
+	lab_daemon_stop(&daemon);
+	ck_assert_uint_eq(lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.reaped")), 0);
+	ck_assert_uint_eq(lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "peer-alive")), 1);
+}
+END_TEST
+
+START_TEST(a_fully_closed_peer_answers_with_a_reset)
+{
+	struct lab_connection leak;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_must(&scene.server, deed_fin_timeout, 1);
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){
+				 .timeout = "2s", .method = lab_method(_i), .options = PROBING, .net = {&scene.net}});
+	lab_scene_leak(&scene, &leak);
+	action_is(lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = leak.remote)), "probe");
+	ck_assert_int_eq(lab_scene_state(&scene, &leak), LAB_GONE);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(a_vanished_peer_is_condemned_by_its_silence)
+{
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_scene_half_close(&scene, &half);
+	lab_must(&scene.server, deed_loopback, 0);
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){
+				 .timeout = "1s", .method = lab_method(_i), .options = PROBING, .net = {&scene.net}});
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.found", .remote = half.remote));
+	lab_daemon_pump(&daemon, 2000);
+	ck_assert_int_eq(lab_scene_state(&scene, &half), LAB_CLOSE_WAIT); /* three probes have not passed yet */
+	action_is(lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = half.remote)), "destroy");
+	ck_assert_int_eq(lab_scene_state(&scene, &half), LAB_GONE);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+/* By the namespace's own tcp_fin_timeout: 60 s by default. */
+static const struct {
+	long fin_timeout_s;
+	const char *timeout, *action;
+} automatic[] = {{60, "2s", "destroy"}, {1, "2s", "probe"}, {3, "2s", "destroy"}, {1, "60s", "probe"}};
+
+START_TEST(auto_asks_when_a_closed_peer_would_no_longer_answer)
+{
+	struct lab_connection leak;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	int i = _i / LAB_METHOD_COUNT;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_must(&scene.server, deed_fin_timeout, automatic[i].fin_timeout_s);
+	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = automatic[i].timeout,
+						      .method = lab_method(_i % LAB_METHOD_COUNT),
+						      .net = {&scene.net}});
+	lab_scene_leak(&scene, &leak);
+	lab_daemon_pump(&daemon, i == 3 ? 55000 : 0);
+	action_is(lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = leak.remote)),
+		  automatic[i].action);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(where_the_application_asks_itself_it_is_not_asked)
+{
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_scene_half_close(&scene, &half);
+	lab_must(&scene.server, deed_option, half.server_fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){
+				 .timeout = "1s", .method = lab_method(_i), .options = PROBING, .net = {&scene.net}});
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "keepalive", .remote = half.remote));
+	ck_assert_int_eq(lab_daemon_number(&daemon, "probes"), -1);
+	lab_daemon_stop(&daemon);
+	ck_assert_uint_eq(lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.reaped")), 0);
+}
+END_TEST
+
+START_TEST(values_of_its_own_are_left_to_the_application)
+{
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_scene_half_close(&scene, &half);
+	lab_must(&scene.server, deed_option, half.server_fd, IPPROTO_TCP, TCP_KEEPIDLE, 1234);
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){
+				 .timeout = "1s", .method = lab_method(_i), .options = PROBING, .net = {&scene.net}});
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "keepalive-options"));
+	ck_assert_int_eq(lab_must(&scene.server, deed_option_read, half.server_fd, IPPROTO_TCP, TCP_KEEPIDLE), 1234);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+/* Killed, or stopped as asked, while the peer is being asked: the options are put back. */
+START_TEST(an_interrupted_probe_is_tidied_up_after)
+{
+	struct lab_setup setup = {.timeout = "1s", .options = PROBING};
+	bool killed = _i / LAB_METHOD_COUNT;
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	struct keepalive before;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	setup.net[0] = &scene.net;
+	setup.method = lab_method(_i % LAB_METHOD_COUNT);
+	lab_scene_half_close(&scene, &half);
+	before = keepalive_read(&scene.server, half.server_fd);
+	lab_must(&scene.server, deed_loopback, 0); /* so that no answer ends the probe */
+	lab_daemon_start(&daemon, &setup);
+	wait_number(&daemon, "probing", 1);
+	ck_assert_int_eq(keepalive_read(&scene.server, half.server_fd).on, 1);
+	if (!killed) {
+		lab_daemon_stop(&daemon);
+		keepalive_same(keepalive_read(&scene.server, half.server_fd), before);
+		return;
+	}
+	kill(daemon.pid, SIGKILL);
+	ck_assert_int_eq(lab_daemon_exit(&daemon), -SIGKILL);
+	ck_assert_int_eq(keepalive_read(&scene.server, half.server_fd).on, 1);
+	lab_must(&scene.server, deed_loopback, 1);
+	setup.name = "next";
+	lab_daemon_start(&daemon, &setup);
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "peer-alive", .remote = half.remote));
+	keepalive_same(keepalive_read(&scene.server, half.server_fd), before);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(observing_asks_nobody)
+{
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_scene_half_close(&scene, &half);
+	lab_daemon_start(
+		&daemon,
+		&(struct lab_setup){.timeout = "1s", .options = PROBING, .arg = {"--observe"}, .net = {&scene.net}});
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "observe", .remote = half.remote));
+	lab_daemon_pump(&daemon, 2000);
+	ck_assert_int_eq(keepalive_read(&scene.server, half.server_fd).on, 0);
+	ck_assert_int_eq(lab_daemon_number(&daemon, "probes"), -1);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("tcp_probe");
+	TCase *tcase = lab_tcase(suite, "probe", 150);
+
+	tcase_add_loop_test(tcase, a_silent_half_close_answers_and_gets_its_late_answer, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, a_fully_closed_peer_answers_with_a_reset, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, a_vanished_peer_is_condemned_by_its_silence, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, auto_asks_when_a_closed_peer_would_no_longer_answer, 0, 3 * LAB_METHOD_COUNT + 1);
+	tcase_add_loop_test(tcase, where_the_application_asks_itself_it_is_not_asked, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, values_of_its_own_are_left_to_the_application, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, an_interrupted_probe_is_tidied_up_after, 0, 2 * LAB_METHOD_COUNT);
+	tcase_add_test(tcase, observing_asks_nobody);
+	return lab_main(suite);
+}
