@@ -42,7 +42,8 @@ __u32 probe_interval_s;
 bool scoped;
 
 /* Told to user space. */
-__u64 missed; /* suspects that found no room in the map */
+__u64 missed;   /* sockets that entered CLOSE_WAIT and found no room in the map */
+__u64 unplaced; /* sockets that a look found and that found no room either */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -117,12 +118,6 @@ static __always_inline bool netns_in_scope(__u32 netns)
 	return !scoped || bpf_map_lookup_elem(&scope_netns, &netns);
 }
 
-static __always_inline void suspect_add(__u64 key, const struct cw_suspect *suspect)
-{
-	if (bpf_map_update_elem(&suspects, &key, suspect, BPF_ANY))
-		__sync_fetch_and_add(&missed, 1);
-}
-
 static __noinline int suspect_enter(struct sock *sk)
 {
 	struct cw_suspect suspect = {};
@@ -135,7 +130,8 @@ static __noinline int suspect_enter(struct sock *sk)
 	suspect.checked_ns = suspect.since_ns;
 	if (has_cookie)
 		suspect.cookie = bpf_get_socket_cookie(sk);
-	suspect_add(key, &suspect);
+	if (bpf_map_update_elem(&suspects, &key, &suspect, BPF_ANY))
+		__sync_fetch_and_add(&missed, 1);
 	return 0;
 }
 
@@ -269,7 +265,8 @@ int close_wait_look(struct bpf_iter__tcp *ctx)
 			.since_ns = now - seen.silence_ns, .cookie = seen.cookie, .tuple = seen.tuple};
 
 		found.checked_ns = found.since_ns;
-		suspect_add(key, &found);
+		if (bpf_map_update_elem(&suspects, &key, &found, BPF_ANY))
+			__sync_fetch_and_add(&unplaced, 1);
 		suspect = bpf_map_lookup_elem(&suspects, &key);
 		if (!suspect)
 			return 0;
