@@ -22,11 +22,6 @@
 static struct lab_daemon daemon_;
 static struct lab_actor holder, waiter;
 
-static void begin(void)
-{
-	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){.options = UNLOCK_ALL});
-}
-
 static void actors_start(void)
 {
 	lab_actor_start(&holder, NULL, "holder");
@@ -41,33 +36,46 @@ static void wait_begin(const char *path)
 	lab_lock_wait_waiting(path, 1);
 }
 
-/* A leak comes and is dealt with; what is spared was looked at after that once more. */
-static void wait_for_a_leak(void)
+static struct lab_actor leak_waiter;
+static pid_t leak_service;
+
+/* Beside what is spared. */
+static void leak_begin(void)
 {
-	struct lab_actor script, job;
-	pid_t service;
+	struct lab_actor script;
 	long fd;
 
 	lab_actor_start(&script, NULL, "nightly");
-	lab_actor_start(&job, NULL, "other");
+	lab_actor_start(&leak_waiter, NULL, "other");
 	fd = lab_must(&script, deed_open_lock, LAB_PATH(LEAK));
 	lab_must(&script, deed_flock_by_child, fd, LOCK_EX);
-	service = (pid_t)lab_must(&script, deed_service, 0);
+	leak_service = (pid_t)lab_must(&script, deed_service, 0);
 	lab_actor_end(&script);
-	fd = lab_must(&job, deed_open_lock, LAB_PATH(LEAK));
-	lab_start(&job, deed_flock, fd, LOCK_EX);
+	fd = lab_must(&leak_waiter, deed_open_lock, LAB_PATH(LEAK));
+	lab_start(&leak_waiter, deed_flock, fd, LOCK_EX);
+}
+
+/* It is found, and all is looked at once more after that. */
+static void leak_end(void)
+{
 	lab_lock_expect(&daemon_, "ghost.found", NULL, LEAK);
-	lab_daemon_pump(&daemon_, 1500);
-	kill(service, SIGKILL);
-	ck_assert_int_eq(lab_end(&job), 0);
-	lab_actor_end(&job);
+	lab_daemon_pump(&daemon_, 1200);
+	kill(leak_service, SIGKILL);
+	ck_assert_int_eq(lab_end(&leak_waiter), 0);
+	lab_actor_end(&leak_waiter);
+}
+
+static void begin(void)
+{
+	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){.options = UNLOCK_ALL});
+	leak_begin();
 }
 
 static const json_t *assert_spared(const char *path, const char *reason)
 {
 	const json_t *event = lab_lock_expect(&daemon_, "ghost.spared", reason, path);
 
-	wait_for_a_leak();
+	leak_end();
 	ck_assert_uint_eq(lab_lock_count(path), 1);
 	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.reaped", NULL, path), 0);
 	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.failed", NULL, NULL), 0);
@@ -81,79 +89,6 @@ static void end(void)
 	lab_actor_end(&waiter);
 	lab_actor_end(&holder);
 }
-
-/* ---- shells, as people write them --------------------------------------------------------------------------------- */
-
-static const struct {
-	const char *script, *reason, *way;
-} shell_rows[] = {
-	{"( flock 9; sleep 30 ) 9>" PATH, "parent-holds", "(had it taken)"},
-	{"( flock 9; sleep 30; true ) 9>" PATH, "parent-holds", "(had it taken)"},
-	{"( flock 9; exec sleep 30 ) 9>" PATH, "parent-holds", "(had it taken)"},
-	{"exec 9>" PATH "; flock -n 9 || exit 1; exec " LAB_SERVICE " --service", "parent-holds", "(had it taken)"},
-	{"exec 9>" PATH "; flock -n 9 || exit 1; " LAB_SERVICE " --service; true", "parent-holds", "(had it taken)"},
-	{"flock " PATH " " LAB_SERVICE " --service; true", "taker-alive", "(took it)"},
-	{"flock -F " PATH " " LAB_SERVICE " --service; true", "taker-alive", "(took it)"},
-	{"exec 9>" PATH "; flock 9; ( sleep 30; true ) & exit", "same-program", "(forked)"},
-	{"exec 9>" PATH "; sleep 30 & flock 9; exit", "holder-older", "had the file before"},
-};
-
-static pid_t shell_start(const char *script)
-{
-	pid_t pid = lab_fork();
-
-	if (pid == 0) {
-		execl("/bin/bash", "bash", "-c", script, NULL);
-		_exit(127);
-	}
-	return pid;
-}
-
-START_TEST(what_shells_do_is_rightful)
-{
-	const json_t *event;
-	pid_t shell;
-
-	if (access("/bin/bash", X_OK) < 0 || access("/usr/bin/flock", X_OK) < 0) {
-		printf("not on this machine: bash and flock(1)\n");
-		return;
-	}
-	begin();
-	lab_actor_start(&waiter, NULL, "job");
-	holder = (struct lab_actor){.control = -1};
-	lab_write_file(PATH, 0666, "");
-	shell = shell_start(shell_rows[_i].script);
-	lab_lock_wait_count(PATH, 1);
-	wait_begin(PATH);
-	event = assert_spared(PATH, shell_rows[_i].reason);
-	ck_assert_msg(strstr(lab_lock_evidence(event, "held_by"), shell_rows[_i].way), "%s: %s", shell_rows[_i].script,
-		      lab_lock_evidence(event, "held_by"));
-	kill(shell, SIGKILL);
-	end();
-}
-END_TEST
-
-/* And this is what leaks: the script has ended, its service has not. */
-START_TEST(a_service_that_outlives_its_script_is_no_rightful_holder)
-{
-	pid_t shell;
-
-	if (access("/bin/bash", X_OK) < 0 || access("/usr/bin/flock", X_OK) < 0) {
-		printf("not on this machine: bash and flock(1)\n");
-		return;
-	}
-	begin();
-	lab_actor_start(&waiter, NULL, "job");
-	holder = (struct lab_actor){.control = -1};
-	lab_write_file(PATH, 0666, "");
-	shell = shell_start("exec 9>" PATH "; flock 9; " LAB_SERVICE " --service & exit");
-	ck_assert_int_eq(lab_wait_exit(shell), 0);
-	wait_begin(PATH);
-	lab_lock_expect(&daemon_, "ghost.reaped", NULL, PATH);
-	ck_assert_int_eq(lab_end(&waiter), 0);
-	end();
-}
-END_TEST
 
 /* ---- daemons ------------------------------------------------------------------------------------------------------ */
 
@@ -269,7 +204,7 @@ START_TEST(outside_of_the_scope_nothing_is_even_told)
 	service = (pid_t)lab_must(&holder, deed_service, 0);
 	lab_actor_end(&holder);
 	wait_begin(path);
-	wait_for_a_leak();
+	leak_end();
 	ck_assert_uint_eq(lab_lock_count(path), 1);
 	ck_assert_uint_eq(lab_lock_events(&daemon_, NULL, NULL, path), 0);
 	kill(service, SIGKILL);
@@ -294,7 +229,7 @@ START_TEST(a_lock_from_before_the_start_is_told_of)
 	event = lab_lock_expect(&daemon_, "ghost.found", NULL, PATH);
 	ck_assert_str_eq(json_string_value(json_object_get(event, "action")), "report");
 	ck_assert_str_eq(lab_lock_evidence(event, "finding"), "acquisition-unknown");
-	wait_for_a_leak();
+	leak_end();
 	ck_assert_uint_eq(lab_lock_count(PATH), 1);
 	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.reaped", NULL, PATH), 0);
 	kill(service, SIGKILL);
@@ -322,7 +257,7 @@ START_TEST(a_posix_lock_is_told_of_with_both_names)
 	ck_assert_ptr_nonnull(strstr(lab_lock_evidence(event, "held_by"), wanted));
 	snprintf(chain, sizeof(chain), "job[%d] waits", waiter.pid);
 	ck_assert_ptr_nonnull(strstr(lab_lock_evidence(event, "chain"), chain));
-	wait_for_a_leak();
+	leak_end();
 	ck_assert_uint_eq(lab_lock_count(PATH), 1);
 	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.reaped", NULL, PATH), 0);
 	lab_must(&holder, deed_posix, lab_must(&holder, deed_open_lock, LAB_PATH(PATH)), F_UNLCK, 0, 0, 0);
@@ -353,6 +288,7 @@ START_TEST(a_cycle_is_named)
 	ck_assert_msg(strstr(lab_lock_evidence(event, "chain"), ": a cycle"), "%s", lab_lock_evidence(event, "chain"));
 	event = lab_lock_expect(&daemon_, "ghost.spared", "taker-alive", other);
 	ck_assert_msg(strstr(lab_lock_evidence(event, "chain"), ": a cycle"), "%s", lab_lock_evidence(event, "chain"));
+	leak_end();
 	lab_daemon_stop(&daemon_);
 	lab_actor_kill(&holder);
 	lab_actor_kill(&waiter);
@@ -367,8 +303,6 @@ int main(int argc, char *argv[])
 	lab_lock_service(argc, argv);
 	tcase = lab_tcase(suite, "spare", 120);
 	tcase_add_checked_fixture(tcase, lab_lock_open, NULL);
-	tcase_add_loop_test(tcase, what_shells_do_is_rightful, 0, (int)(sizeof(shell_rows) / sizeof(shell_rows[0])));
-	tcase_add_test(tcase, a_service_that_outlives_its_script_is_no_rightful_holder);
 	tcase_add_loop_test(tcase, a_daemon_that_locks_before_it_forks, 0, 4);
 	tcase_add_test(tcase, a_mapping_alone_is_named);
 	tcase_add_test(tcase, in_flight_alone_is_told_of);

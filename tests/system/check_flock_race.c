@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens in the moment of the release: the holder closes, reopens, takes the lock itself. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lab_check.h"
+#include "lab_lock.h"
+
+#define PATH LAB_LOCKS "/job.lock"
+#define PRECIOUS LAB_LOCKS "/precious.lock"
+#define DESCRIPTOR 50 /* where the leaked file and the precious one take turns */
+#define ROUNDS 6
+#define HOLDERS 4
+
+static struct lab_daemon daemon_;
+static struct lab_actor waiter;
+
+/*
+ * A service that inherited the leaked lock on DESCRIPTOR. At a moment near that of the release it puts another file there,
+ * with a lock of its own on it, which it must still have at the end; and begins anew with what it kept of the first.
+ */
+static void juggle(unsigned int after_ms)
+{
+	int precious = open(PRECIOUS, O_RDWR | O_CREAT | O_CLOEXEC, 0666), kept = dup(DESCRIPTOR);
+	uint64_t end;
+
+	lab_works(precious >= 0 && kept >= 0, "files");
+	lab_works(flock(precious, LOCK_SH) == 0, "a lock of its own");
+	lab_sleep_ms(after_ms);
+	for (end = lab_now_ms() + 1500; lab_now_ms() < end;) {
+		dup2(precious, DESCRIPTOR);
+		dup2(kept, DESCRIPTOR);
+	}
+	pause();
+}
+
+/* The service of this program: juggles when it has DESCRIPTOR. */
+static void service_main(int argc, char *argv[])
+{
+	if (argc < 3 || strcmp(argv[1], "--juggle") != 0)
+		return;
+	alarm(60);
+	juggle((unsigned int)strtoul(argv[2], NULL, 10));
+	_exit(EXIT_SUCCESS);
+}
+
+static long deed_juggler(const long *args)
+{
+	pid_t pid = fork();
+	char after[16];
+
+	if (pid == 0) {
+		dup2((int)args[0], DESCRIPTOR);
+		close((int)args[0]);
+		snprintf(after, sizeof(after), "%ld", args[1]);
+		execl(LAB_SERVICE, "service", "--juggle", after, NULL);
+		_exit(EXIT_FAILURE);
+	}
+	return pid;
+}
+
+START_TEST(a_descriptor_that_changes_hands_unlocks_nothing_else)
+{
+	pid_t services[ROUNDS * HOLDERS];
+	size_t count = 0;
+
+	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){0});
+	lab_actor_start(&waiter, NULL, "job");
+	lab_write_file(PRECIOUS, 0666, "");
+	for (int round = 0; round < ROUNDS; round++) {
+		struct lab_actor script;
+		long fd;
+
+		lab_actor_start(&script, NULL, "nightly");
+		fd = lab_must(&script, deed_open_lock, LAB_PATH(PATH));
+		lab_must(&script, deed_flock_by_child, fd, LOCK_EX);
+		for (int i = 0; i < HOLDERS; i++)
+			services[count++] = (pid_t)lab_must(&script, deed_juggler, fd, 700 + 40 * round);
+		lab_actor_end(&script);
+		fd = lab_must(&waiter, deed_open_lock, LAB_PATH(PATH));
+		lab_start(&waiter, deed_flock, fd, LOCK_EX);
+		lab_daemon_pump(&daemon_, 3200);
+		/* Released or spared: nobody but the leak may have lost anything. */
+		ck_assert_uint_eq(lab_lock_count(PRECIOUS), count);
+		for (size_t i = count - HOLDERS; i < count; i++)
+			ck_assert_int_eq(kill(services[i], 0), 0);
+		lab_daemon_pump(&daemon_, 1500);
+		ck_assert_int_eq(lab_end(&waiter), 0);
+		lab_must(&waiter, deed_close, fd);
+	}
+	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.failed", NULL, NULL), 0);
+	ck_assert_uint_ge(lab_lock_events(&daemon_, "ghost.reaped", NULL, PATH), 1);
+	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.reaped", NULL, PRECIOUS), 0);
+	for (size_t i = 0; i < count; i++)
+		kill(services[i], SIGKILL);
+	lab_daemon_stop(&daemon_);
+	lab_actor_end(&waiter);
+}
+END_TEST
+
+/* In a loop, the holder takes the lock itself: from then on it is its own. */
+START_TEST(who_takes_the_lock_anew_has_it)
+{
+	struct lab_actor script;
+	long fd;
+
+	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){0});
+	lab_actor_start(&waiter, NULL, "job");
+	lab_actor_start(&script, NULL, "nightly");
+	fd = lab_must(&script, deed_open_lock, LAB_PATH(PATH));
+	lab_must(&script, deed_flock_by_child, fd, LOCK_EX);
+	lab_must(&script, deed_flock, fd, LOCK_EX); /* nothing changes but who asked last */
+	lab_start(&waiter, deed_flock, lab_must(&waiter, deed_open_lock, LAB_PATH(PATH)), LOCK_EX);
+	lab_lock_expect(&daemon_, "ghost.spared", NULL, PATH);
+	lab_daemon_pump(&daemon_, 1500);
+	ck_assert_uint_eq(lab_lock_count(PATH), 1);
+	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.reaped", NULL, NULL), 0);
+	lab_actor_end(&script);
+	ck_assert_int_eq(lab_end(&waiter), 0);
+	lab_daemon_stop(&daemon_);
+	lab_actor_end(&waiter);
+}
+END_TEST
+
+int main(int argc, char *argv[])
+{
+	Suite *suite = suite_create("flock_race");
+	TCase *tcase;
+
+	lab_lock_service(argc, argv);
+	service_main(argc, argv);
+	tcase = lab_tcase(suite, "race", 120);
+	tcase_add_checked_fixture(tcase, lab_lock_open, NULL);
+	tcase_add_test(tcase, a_descriptor_that_changes_hands_unlocks_nothing_else);
+	tcase_add_test(tcase, who_takes_the_lock_anew_has_it);
+	return lab_main(suite);
+}
