@@ -20,6 +20,8 @@
 #define TCP_KEEPINTVL 5
 #define TCP_KEEPCNT 6
 #define SIGNAL_STOP_STOPPED 0x00000001
+#define SIGNAL_STOP_CONTINUED 0x00000002
+#define SIGCONT 18
 #define PF_FROZEN 0x00010000   /* before 6.1 */
 #define TASK_FROZEN 0x00008000 /* from 6.1 */
 
@@ -42,7 +44,8 @@ __u32 probe_interval_s;
 bool scoped;
 
 /* Told to user space. */
-__u64 missed; /* suspects that found no room in the map */
+__u64 missed;   /* sockets that entered CLOSE_WAIT and found no room in the map */
+__u64 unplaced; /* sockets that a look found and that found no room either */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -76,6 +79,14 @@ struct {
 	__type(key, __u64);
 	__type(value, __u8);
 } wanted_inodes SEC(".maps");
+
+/* When a process that was stopped went on, by thread group. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __s32);
+	__type(value, __u64);
+} continued SEC(".maps");
 
 /* Network namespaces in scope; asked only when `scoped`. */
 struct {
@@ -117,12 +128,6 @@ static __always_inline bool netns_in_scope(__u32 netns)
 	return !scoped || bpf_map_lookup_elem(&scope_netns, &netns);
 }
 
-static __always_inline void suspect_add(__u64 key, const struct cw_suspect *suspect)
-{
-	if (bpf_map_update_elem(&suspects, &key, suspect, BPF_ANY))
-		__sync_fetch_and_add(&missed, 1);
-}
-
 static __noinline int suspect_enter(struct sock *sk)
 {
 	struct cw_suspect suspect = {};
@@ -135,7 +140,8 @@ static __noinline int suspect_enter(struct sock *sk)
 	suspect.checked_ns = suspect.since_ns;
 	if (has_cookie)
 		suspect.cookie = bpf_get_socket_cookie(sk);
-	suspect_add(key, &suspect);
+	if (bpf_map_update_elem(&suspects, &key, &suspect, BPF_ANY))
+		__sync_fetch_and_add(&missed, 1);
 	return 0;
 }
 
@@ -165,6 +171,24 @@ int BPF_PROG(close_wait_track, struct sock *sk, int oldstate, int newstate)
 		suspect_enter(sk);
 	else
 		suspect_leave(sk, newstate);
+	return 0;
+}
+
+/*
+ * Stopped processes are seen when somebody looks; one that was stopped and goes on in between only here. The flag is set
+ * before the tracepoint, and only when there was a stop to end.
+ */
+SEC("tp_btf/signal_generate")
+int BPF_PROG(close_wait_continued, int signal, void *info, struct task_struct *task)
+{
+	__u64 now;
+	__s32 tgid;
+
+	if (signal != SIGCONT || !(task->signal->flags & SIGNAL_STOP_CONTINUED))
+		return 0;
+	now = bpf_ktime_get_ns();
+	tgid = task->tgid;
+	bpf_map_update_elem(&continued, &tgid, &now, BPF_ANY);
 	return 0;
 }
 
@@ -269,7 +293,8 @@ int close_wait_look(struct bpf_iter__tcp *ctx)
 			.since_ns = now - seen.silence_ns, .cookie = seen.cookie, .tuple = seen.tuple};
 
 		found.checked_ns = found.since_ns;
-		suspect_add(key, &found);
+		if (bpf_map_update_elem(&suspects, &key, &found, BPF_ANY))
+			__sync_fetch_and_add(&unplaced, 1);
 		suspect = bpf_map_lookup_elem(&suspects, &key);
 		if (!suspect)
 			return 0;
@@ -399,6 +424,7 @@ int close_wait_holders(struct bpf_iter__task_file *ctx)
 	struct task_struct *task = ctx->task, *leader;
 	struct file *file = ctx->file;
 	struct cw_holding holding = {};
+	__u64 *went_on;
 
 	if (!task || !file)
 		return 0;
@@ -418,6 +444,9 @@ int close_wait_holders(struct bpf_iter__task_file *ctx)
 	leader = task->group_leader;
 	holding.start_ns = leader->start_boottime;
 	holding.tgid = task->tgid;
+	went_on = bpf_map_lookup_elem(&continued, &holding.tgid);
+	if (went_on)
+		holding.continued_ns = *went_on;
 	holding.fd = ctx->fd;
 	holding.flags = holding_flags(leader);
 	bpf_seq_write(ctx->meta->seq, &holding, sizeof(holding));

@@ -91,8 +91,9 @@ enum cw_task { CW_TASK_DESTROY, CW_TASK_PROBE, CW_TASK_RESTORE };
 
 /* One descriptor of a looked-for socket. */
 struct cw_holding {
-	__u64 id;       /* the socket's address, or its inode number where bpf_sock_from_file() is missing */
-	__u64 start_ns; /* of the thread group, since boot (CLOCK_BOOTTIME) */
+	__u64 id;           /* the socket's address, or its inode number where bpf_sock_from_file() is missing */
+	__u64 start_ns;     /* of the thread group, since boot (CLOCK_BOOTTIME) */
+	__u64 continued_ns; /* CLOCK_MONOTONIC: when SIGCONT last woke it from a stop; 0: not that we know */
 	__s32 tgid;
 	__s32 fd;
 	__u32 flags; /* enum cw_holding_flag */
@@ -119,7 +120,7 @@ _Static_assert(sizeof(struct cw_tuple) == 48, "shared with the kernel");
 _Static_assert(sizeof(struct cw_suspect) == 72, "shared with the kernel");
 _Static_assert(sizeof(struct cw_observation) == 104, "shared with the kernel");
 _Static_assert(sizeof(struct cw_condemned) == 24 && sizeof(struct cw_probe) == 16, "shared with the kernel");
-_Static_assert(sizeof(struct cw_holding) == 32, "shared with the kernel");
+_Static_assert(sizeof(struct cw_holding) == 40, "shared with the kernel");
 
 /*
  * The staleness policy on the socket itself; that a live holder was found and is not stopped is judged beside it.

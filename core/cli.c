@@ -54,7 +54,7 @@ static const struct argp_option cli_options[] = {
 	{"check-config", KEY_CHECK_CONFIG, NULL, 0, "Say everything that is wrong with the configuration", 2},
 	{NULL, 0, NULL, 0, "Ask the running daemon:", 3},
 	{"control", KEY_CONTROL, "PATH", 0, "Its control socket, instead of the one that the configuration names", 3},
-	{"limit", KEY_LIMIT, "N", 0, "ghosts: show at most N", 3},
+	{"limit", KEY_LIMIT, "N", 0, "ghosts, leakers: show at most N", 3},
 	{"json", KEY_JSON, NULL, 0, "For machines (also with --list-plugins)", 3},
 	{NULL, 0, NULL, 0, "Help:", -1},
 	{"version", KEY_VERSION, NULL, 0, "Print the version", -1},
@@ -66,7 +66,9 @@ static const char cli_doc[] =
 	"\v"
 	"  status           what runs, since when, and how much it found\n"
 	"  ghosts [PLUGIN]  what is known right now\n"
-	"  explain ID       everything about one ghost\n"
+	"  leakers          who leaks, the worst first: how much, how fast, and how long it can go on\n"
+	"  explain ID       everything about one ghost or suspect; also by its resource, such as "
+	"\"tcp 127.0.0.1:80 -> 127.0.0.1:51234\"\n"
 	"  resume PLUGIN    back to work after its circuit breaker tripped\n"
 	"\n"
 	"Signals: HUP reloads the configuration, USR1 scans now, TERM stops.\n"
@@ -123,11 +125,11 @@ static error_t parse_word(struct cli *cli, struct argp_state *state, const char 
 		cli->request.argument = word;
 		return 0;
 	}
-	/* `leakers` is reserved for what will count by owner. */
-	if (cli->mode == CLI_ASK || strcmp(word, "leakers") == 0 || !client_verb(word, &cli->argument_needed)) {
-		argp_error(state,
-			   "unexpected \"%s\": want status, ghosts, explain ID, resume PLUGIN, or nothing to run",
-			   word);
+	if (cli->mode == CLI_ASK || !client_verb(word, &cli->argument_needed)) {
+		argp_error(
+			state,
+			"unexpected \"%s\": want status, ghosts, leakers, explain ID, resume PLUGIN, or nothing to run",
+			word);
 		return EINVAL;
 	}
 	cli->request.verb = word;
@@ -142,13 +144,13 @@ static error_t check_words(const struct cli *cli, struct argp_state *state)
 
 	if (ask && cli->argument_needed && !cli->request.argument)
 		argp_error(state, "%s wants %s", verb, strcmp(verb, "explain") == 0 ? "the ID of a ghost" : "a PLUGIN");
-	else if (ask && strcmp(verb, "status") == 0 && cli->request.argument)
-		argp_error(state, "status takes no argument, but was given \"%s\"", cli->request.argument);
+	else if (ask && (strcmp(verb, "status") == 0 || strcmp(verb, "leakers") == 0) && cli->request.argument)
+		argp_error(state, "%s takes no argument, but was given \"%s\"", verb, cli->request.argument);
 	else if (!ask && cli->control)
 		argp_error(state, "--control only helps to ask the running daemon; its own socket is `control` in the "
 				  "configuration");
-	else if (cli->request.limit && (!ask || strcmp(verb, "ghosts") != 0))
-		argp_error(state, "--limit belongs to `ghosts`");
+	else if (cli->request.limit && (!ask || (strcmp(verb, "ghosts") != 0 && strcmp(verb, "leakers") != 0)))
+		argp_error(state, "--limit belongs to `ghosts` and `leakers`");
 	else if (cli->json && !ask && cli->mode != CLI_LIST_PLUGINS)
 		argp_error(state, "--json belongs to a question or to --list-plugins; the journal's format is "
 				  "`--set ghostbuster.journal.format=json`");

@@ -78,6 +78,36 @@ static void print_evidence(FILE *out, const json_t *evidence)
 	}
 }
 
+static const char *verdict_text(const json_t *holds)
+{
+	return json_is_true(holds) ? "yes" : json_is_false(holds) ? "NO" : "?";
+}
+
+static void print_conditions(FILE *out, const json_t *conditions)
+{
+	int widest = 0;
+
+	if (json_array_size(conditions))
+		fputs("\nConditions\n", out);
+	for (size_t i = 0; i < json_array_size(conditions); i++) {
+		int width = (int)strnlen(client_text(json_array_get(conditions, i), "name"), EVIDENCE_NAME_MAX);
+
+		widest = width > widest ? width : widest;
+	}
+	for (size_t i = 0; i < json_array_size(conditions); i++) {
+		const json_t *condition = json_array_get(conditions, i);
+		_cleanup_buffer_ struct buffer line = {0};
+
+		const char *name = client_text(condition, "name"), *text = client_text(condition, "text");
+
+		buffer_add_format(&line, "%-3s  %-*.*s%s%s", verdict_text(json_object_get(condition, "holds")),
+				  *text ? widest : 0, EVIDENCE_NAME_MAX, name, *text ? "  " : "", text);
+		fprintf(out, "%*s", INDENT, "");
+		text_print(out, buffer_text(&line));
+		fputc('\n', out);
+	}
+}
+
 static void print_owners(FILE *out, const json_t *owners)
 {
 	static const char *const words[] = {"unit", "container", "pod"};
@@ -136,7 +166,9 @@ int client_print_explain(FILE *out, const json_t *answer, unsigned int width)
 	fputs(")\n\n", out);
 	print_verdict(out, answer, width);
 	print_evidence(out, json_object_get(answer, "evidence"));
-	print_owners(out, json_object_get(answer, "owners"));
+	print_conditions(out, json_object_get(answer, "conditions"));
+	if (json_object_get(answer, "owners") || !json_object_get(answer, "conditions"))
+		print_owners(out, json_object_get(answer, "owners"));
 	print_history(out, json_object_get(answer, "history"));
 	if (*client_text(answer, "advice")) {
 		fputs("\nAdvice\n", out);

@@ -12,17 +12,23 @@ static const struct table_column ghost_columns[] = {
 	{"OWNER", 0}, {"UNIT", TABLE_CUT}, {"REASON", 0},        {"ID", 0},
 };
 static const struct table_column leaker_columns[] = {
+	{"GHOSTS", TABLE_RIGHT},
+	{"OLDEST", TABLE_RIGHT},
 	{"FOUND", TABLE_RIGHT},
 	{"REAPED", TABLE_RIGHT},
-	{"SPARED", TABLE_RIGHT},
-	{"FAILED", TABLE_RIGHT},
-	{"PLUGIN", 0},
+	{"AN HOUR", TABLE_RIGHT},
+	{"FILES", TABLE_RIGHT},
+	{"LEFT", TABLE_RIGHT},
 	{"COMMAND", 0},
-	{"UID", TABLE_RIGHT},
+	{"PID", 0},
 	{"UNIT", TABLE_CUT},
+	{"CLASS", TABLE_CUT},
 	{"EXECUTABLE", TABLE_CUT},
+	{"PLUGIN", 0},
 	{"LAST", 0},
 };
+
+enum { LEAKER_NUMBERS = 7, LEAKER_PIDS = 8, LEAKER_CLASSES = 10 };
 
 /* "17 suspects and ghosts are known, 10 of them shown." */
 static void print_count(FILE *out, const char *one, const char *many, size_t shown, json_int_t total)
@@ -59,26 +65,65 @@ static int add_ghost(struct table *table, const json_t *ghost)
 	return table_add(table, cells);
 }
 
+/* "812/1024 79%" */
+static void add_files(struct buffer *buffer, const json_t *leaker)
+{
+	if (!json_object_get(leaker, "files_open"))
+		return;
+	buffer_add_integer(buffer, client_number(leaker, "files_open"));
+	if (json_object_get(leaker, "files_limit"))
+		buffer_add_format(buffer, "/%" JSON_INTEGER_FORMAT " %" JSON_INTEGER_FORMAT "%%",
+				  client_number(leaker, "files_limit"), client_number(leaker, "files_percent"));
+}
+
+/* "12, 34 +3" */
+static void add_pids(struct buffer *buffer, const json_t *pids)
+{
+	enum { SHOWN = 2 };
+
+	for (size_t i = 0; i < json_array_size(pids) && i < SHOWN; i++)
+		buffer_add_format(buffer, "%s%" JSON_INTEGER_FORMAT, i ? ", " : "",
+				  json_integer_value(json_array_get(pids, i)));
+	if (json_array_size(pids) > SHOWN)
+		buffer_add_format(buffer, " +%zu", json_array_size(pids) - SHOWN);
+}
+
+/* "never-looked 12, stuck-reader 1" */
+static void add_classes(struct buffer *buffer, const json_t *classes)
+{
+	const char *name;
+	json_t *count;
+
+	json_object_foreach((json_t *)classes, name, count) buffer_add_format(
+		buffer, "%s%s %" JSON_INTEGER_FORMAT, buffer->length ? ", " : "", name, json_integer_value(count));
+}
+
 static int add_leaker(struct table *table, const json_t *leaker)
 {
-	static const char *const keys[] = {"found", "reaped", "spared", "failed", NULL, NULL, "uid"};
-	struct buffer numbers[GB_COUNT(keys)] = {0};
+	static const char *const keys[LEAKER_NUMBERS] = {"ghosts",    "oldest_ms", "found",      "reaped",
+							 "rate_hour", NULL,        "runs_out_ms"};
+	struct buffer texts[GB_COUNT(leaker_columns)] = {0};
 	const char *cells[GB_COUNT(leaker_columns)];
 	int error;
 
-	for (size_t i = 0; i < GB_COUNT(keys); i++) {
-		if (keys[i] && json_object_get(leaker, keys[i]))
-			buffer_add_integer(&numbers[i], client_number(leaker, keys[i]));
-		cells[i] = buffer_text(&numbers[i]);
+	for (size_t i = 0; i < LEAKER_NUMBERS; i++) {
+		if (!keys[i])
+			add_files(&texts[i], leaker);
+		else if (json_object_get(leaker, keys[i]))
+			client_add_value(&texts[i], keys[i], json_object_get(leaker, keys[i]));
 	}
-	cells[4] = client_text(leaker, "plugin");
-	cells[5] = client_text(leaker, "comm");
-	cells[7] = client_home(leaker);
-	cells[8] = client_text(leaker, "exe");
-	cells[9] = client_text(leaker, "last");
+	buffer_add_text(&texts[7], client_text(leaker, "comm"));
+	add_pids(&texts[LEAKER_PIDS], json_object_get(leaker, "pids"));
+	buffer_add_text(&texts[9], client_home(leaker));
+	add_classes(&texts[LEAKER_CLASSES], json_object_get(leaker, "classes"));
+	buffer_add_text(&texts[11], client_text(leaker, "exe"));
+	buffer_add_text(&texts[12], client_text(leaker, "plugin"));
+	buffer_add_text(&texts[13], client_text(leaker, "last"));
+	for (size_t i = 0; i < GB_COUNT(leaker_columns); i++)
+		cells[i] = buffer_text(&texts[i]);
 	error = table_add(table, cells);
-	for (size_t i = 0; i < GB_COUNT(keys); i++)
-		buffer_fini(&numbers[i]);
+	for (size_t i = 0; i < GB_COUNT(leaker_columns); i++)
+		buffer_fini(&texts[i]);
 	return error;
 }
 

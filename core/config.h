@@ -28,6 +28,7 @@ struct exemption {
 
 struct config_journal {
 	int32_t format; /* enum config_format */
+	bool summary;   /* in a storm, counts instead of lines: summary.h */
 };
 
 struct config_scope {

@@ -31,6 +31,8 @@ static const struct gb_option main_options[] = {
 static const struct gb_option journal_options[] = {
 	GB_OPTION_ENUM("format", struct config_journal, format, "text", formats,
 		       "one line an event: for people, or one JSON object"),
+	GB_OPTION_BOOL("summary", struct config_journal, summary, "true",
+		       "count what is more than 1000 lines a minute of one plugin and event; false: each has its line"),
 };
 
 static const struct gb_option scope_options[] = {

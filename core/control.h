@@ -4,7 +4,7 @@
  *
  * One request, one answer, close. A request is one JSON object on one line of at most CONTROL_REQUEST_MAX bytes:
  *     {"verb":"status"}   {"verb":"ghosts","plugin":"flock","limit":100}   {"verb":"explain","id":"…"}
- *     {"verb":"resume","plugin":"flock"}   {"verb":"leakers"}
+ *     {"verb":"resume","plugin":"flock"}   {"verb":"leakers","limit":10}
  * An answer is one JSON object on one line; {"error":"a sentence"} when there is none. The shapes (a key without a value
  * is left out; times are RFC 3339 in UTC; owners, evidence and namespace as in the journal, see journal.h):
  *
@@ -20,10 +20,18 @@
  *   explain  {"id":…,"plugin":…,"resource":…,"state":…,"reason":…,"age_ms":1,"action":…,"evidence":{…},"owners":[…],
  *             "namespace":…,"history":[{"time":…,"event":…,"reason":…,"error":…,"count":1}],"advice":"sentences"}
  *             or {"error":…} for an unknown id; also of what was "reaped", "healed" or "failed" of late, and with
- *             "detail", a few words more to the reason, where there are any
+ *             "detail", a few words more to the reason, where there are any; what its plugin says of it now, where it
+ *             explains: "conditions":[{"name":…,"holds":true|false|null,"text":…}]. "id" may also be the resource's text;
+ *             of a suspect that was not told of yet, "id", "plugin", "resource", "state", "age_ms", "conditions", "advice"
  *   resume   {"plugin":…,"resumed":true,"message":…}
- *   leakers  {"leakers":[{"plugin":…,"comm":…,"exe":…,"uid":1,"unit":…,"container":…,"pod":…,"found":1,"reaped":1,
- *                         "spared":1,"failed":1,"last":TIME}],"total":1}   most found first
+ *   leakers  {"leakers":[{"plugin":…,"comm":…,"exe":…,"uid":1,"unit":…,"container":…,"pod":…,"pids":[1],"ghosts":1,
+ *                         "oldest_ms":1,"found":1,"reaped":1,"healed":1,"spared":1,"failed":1,"classes":{CLASS:1},
+ *                         "rate_hour":1,"files_pid":1,"files_open":1,"files_limit":1,"files_percent":1,"runs_out_ms":1,
+ *                         "first":TIME,"last":TIME}],"total":1}
+ *             at most `limit` of them (default 100); most ghosts now first, then most reaped. `classes`: by the text
+ *             "class" of the evidence. `rate_hour`: found, of those not there before the daemon. `files_…`: open
+ *             descriptors against RLIMIT_NOFILE, of the process that is closest to it; `runs_out_ms`: until none is
+ *             left, where they grow
  *
  * Bounds: CONTROL_CLIENTS_MAX clients (a further one displaces the one that is quiet for longest), 5 s for the request,
  * 10 s without progress for the answer, CONTROL_ANSWER_MAX bytes. Nothing blocks.

@@ -164,6 +164,11 @@ static void drop_capabilities(struct daemon *daemon)
 		log_line(GB_LOG_DEBUG, NULL, "keeps the capabilities %s", text);
 }
 
+static int read_files(int32_t pid, uint64_t start_ticks, struct process_files *ret_files)
+{
+	return process_files_read("/proc", pid, start_ticks, ret_files);
+}
+
 static int engine_init(struct engine *engine)
 {
 	int r = loop_new(&engine->loop);
@@ -179,12 +184,14 @@ static int engine_init(struct engine *engine)
 	if (r == 0)
 		r = ns_worker_new(&engine->worker);
 	engine->guard.self = getpid();
+	leakers_init(&engine->leakers, read_files, clock_now_ns());
 	return r;
 }
 
 static void engine_fini(struct engine *engine)
 {
 	ghost_ring_fini(&engine->finished);
+	leakers_fini(&engine->leakers);
 	ns_worker_free(engine->worker);
 	namespaces_free(engine->namespaces);
 	scope_free(engine->scope);
@@ -337,6 +344,9 @@ int daemon_run(const struct daemon_options *options)
 		if (r < 0)
 			log_error("the event loop failed: %s", strerror(-r));
 		code = r < 0 ? DAEMON_SYSTEM : DAEMON_STOPPED;
+		for (size_t i = 0; i < daemon.slot_count; i++)
+			if (daemon.slots[i]->plugin)
+				plugin_summarise(daemon.slots[i]->plugin);
 		journal_write(daemon.engine.journal, &(struct event){.name = "daemon.stopped"});
 	}
 	daemon_fini(&daemon);

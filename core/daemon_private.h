@@ -66,4 +66,15 @@ int daemon_apply(struct daemon *daemon, const struct config *config);
 
 json_t *daemon_answer(void *daemon, const char *verb, const json_t *request);
 
+/* Sets it unless there is none: a key without a value is left out. Takes the value. */
+void answer_put(json_t *object, const char *key, json_t *value);
+void answer_put_number(json_t *object, const char *key, uint64_t value);
+void answer_put_text(json_t *object, const char *key, const char *text);
+void answer_put_ghost(json_t *object, const struct ghost *ghost);
+json_t *answer_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- daemon_explain.c ---- */
+
+json_t *answer_explain(struct daemon *daemon, const json_t *request);
+
 #endif

@@ -111,6 +111,7 @@ int daemon_apply(struct daemon *daemon, const struct config *config)
 	problems_fini(&missing);
 	engine->guard.settings = &config->guard;
 	engine->guard.observe = daemon->options->observe || config->mode == CONFIG_OBSERVE;
+	engine->summarise = config->journal.summary;
 	journal_set_format(engine->journal, config->journal.format == CONFIG_JSON ? JOURNAL_JSON : JOURNAL_TEXT);
 	return 0;
 }

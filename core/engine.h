@@ -9,6 +9,7 @@
 #include "ghost.h"
 #include "guard.h"
 #include "journal.h"
+#include "leaker.h"
 #include "loop.h"
 #include "namespace.h"
 #include "ns_worker.h"
@@ -25,6 +26,8 @@ struct engine {
 	struct scope *scope;
 	struct guard guard;
 	struct ghost_ring finished;
+	struct leakers leakers;
+	bool summarise; /* the journal in a storm: summary.h */
 
 	/* Called when a plugin's first scan is complete, or has failed; may be NULL. */
 	void (*seen)(void *arg);

@@ -196,10 +196,26 @@ const struct ghost *ghost_ring_find(const struct ghost_ring *ring, uint16_t plug
 	return NULL;
 }
 
+const struct ghost *ghost_ring_find_resource(const struct ghost_ring *ring, const char *resource)
+{
+	for (size_t i = 1; i <= GHOST_FINISHED_MAX; i++) {
+		const struct ghost *ghost = ring->items[(ring->next + GHOST_FINISHED_MAX - i) % GHOST_FINISHED_MAX];
+
+		if (ghost && strcmp(ghost_resource(ghost), resource) == 0)
+			return ghost;
+	}
+	return NULL;
+}
+
+const char *ghost_id_format(uint16_t plugin, uint64_t key, char *id)
+{
+	snprintf(id, GHOST_ID_MAX, "%s-%" PRIx64, word_text(plugin), key);
+	return id;
+}
+
 const char *ghost_id(const struct ghost *ghost, char *id)
 {
-	snprintf(id, GHOST_ID_MAX, "%s-%" PRIx64, word_text(ghost->plugin), ghost->key);
-	return id;
+	return ghost_id_format(ghost->plugin, ghost->key, id);
 }
 
 int ghost_id_parse(const char *id, char *plugin, uint64_t *ret_key)

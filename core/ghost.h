@@ -138,8 +138,12 @@ void ghost_finish(struct ghost_table *table, struct ghost *ghost, enum ghost_sta
 /* In the ring, the latest with that plugin and key; NULL when there is none (any more). */
 const struct ghost *ghost_ring_find(const struct ghost_ring *ring, uint16_t plugin, uint64_t key);
 
+/* The latest with that resource's text. */
+const struct ghost *ghost_ring_find_resource(const struct ghost_ring *ring, const char *resource);
+
 /* Writes "PLUGIN-HEXKEY" to the GHOST_ID_MAX bytes at `id` and returns it. */
 const char *ghost_id(const struct ghost *ghost, char *id);
+const char *ghost_id_format(uint16_t plugin, uint64_t key, char *id); /* of the plugin's name, a word */
 
 /* Takes such an id apart; `plugin` has room for GHOST_ID_MAX bytes. -EINVAL. */
 int ghost_id_parse(const char *id, char *plugin, uint64_t *ret_key);

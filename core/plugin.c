@@ -30,6 +30,8 @@ int plugin_new(struct engine *engine, const char *name, struct plugin **ret_plug
 	plugin->step.fn = plugin_step;
 	plugin->step.arg = plugin;
 	loop_deadline_add(engine->loop, &plugin->step);
+	plugin->summary_due = (struct loop_deadline){.fn = plugin_summarise, .arg = plugin, .when_ns = CLOCK_NEVER};
+	loop_deadline_add(engine->loop, &plugin->summary_due);
 	*ret_plugin = plugin;
 	return 0;
 }
@@ -39,6 +41,7 @@ void plugin_free(struct plugin *plugin)
 	if (!plugin)
 		return;
 	loop_deadline_remove(plugin->engine->loop, &plugin->step);
+	loop_deadline_remove(plugin->engine->loop, &plugin->summary_due);
 	plugin_batch_drop(plugin);
 	plugin_unwatch_owners(plugin, true);
 	host_fini(plugin);
@@ -119,6 +122,7 @@ void plugin_close(struct plugin *plugin)
 	plugin->scanning = false;
 	plugin->step.when_ns = CLOCK_NEVER;
 	plugin_unwatch_owners(plugin, true);
+	plugin_summarise(plugin);
 	host_fini(plugin);
 }
 

@@ -19,6 +19,7 @@
 #include "engine.h"
 #include "ghost.h"
 #include "rate.h"
+#include "summary.h"
 
 #define PLUGIN_SLICE_NS (20 * GB_MILLISECOND)   /* what a scan or reap may take before the loop has its turn */
 #define PLUGIN_PATIENCE_NS (60 * GB_SECOND)     /* a scan or reap that still wants more after that has failed */
@@ -35,6 +36,7 @@ enum plugin_call {
 	PLUGIN_CALL_REAP,
 	PLUGIN_CALL_DISPATCH,
 	PLUGIN_CALL_RECONFIGURE,
+	PLUGIN_CALL_EXPLAIN,
 	PLUGIN_CALL_CLOSE,
 };
 
@@ -86,8 +88,9 @@ struct plugin {
 	struct breaker breaker;
 	struct plugin_totals totals;
 	struct plugin_batch batch;
+	struct summary summary;
 
-	struct loop_deadline step;
+	struct loop_deadline step, summary_due;
 	bool scanning, asked;
 	bool first_done; /* a whole scan was made in this life */
 	bool first_over; /* the same, or the attempt failed: nobody waits for it any longer */
@@ -167,6 +170,9 @@ void plugin_heal(struct plugin *plugin, struct ghost *ghost);
 /* Tells what happened to a ghost: journal, totals, history. The one place that does. `error` is a negative errno. */
 void plugin_say(struct plugin *plugin, struct ghost *ghost, enum ghost_event event, uint16_t reason, int error,
 		const char *message);
+
+/* Journals the summary of what has no line of its own, if anything was left out. The deadline's function. */
+void plugin_summarise(void *plugin);
 
 /* The circuit breaker tripped: says it and spares what waits. */
 void plugin_tripped(struct plugin *plugin);

@@ -29,6 +29,25 @@ static void count(struct plugin_totals *totals, enum ghost_event event)
 	}
 }
 
+void plugin_summarise(void *arg)
+{
+	struct plugin *plugin = arg;
+
+	summary_write(&plugin->summary, plugin->engine->journal, plugin->name, clock_now_ns());
+	plugin->summary_due.when_ns = CLOCK_NEVER;
+}
+
+/* Whether the event has a line in the journal; in a storm it is only counted. */
+static bool has_line(struct plugin *plugin, const struct ghost *ghost, enum ghost_event event, uint16_t reason)
+{
+	const struct gb_owner *first = ghost->owner_count ? &ghost->owners[0]->public : NULL;
+
+	if (!plugin->engine->summarise || summary_pass(&plugin->summary, event, reason, first, clock_now_ns()))
+		return true;
+	plugin->summary_due.when_ns = summary_due_ns(&plugin->summary);
+	return false;
+}
+
 void plugin_say(struct plugin *plugin, struct ghost *ghost, enum ghost_event event, uint16_t reason, int error,
 		const char *message)
 {
@@ -36,10 +55,13 @@ void plugin_say(struct plugin *plugin, struct ghost *ghost, enum ghost_event eve
 	struct gb_field evidence[GB_EVIDENCE_MAX];
 	char id[GHOST_ID_MAX];
 
-	for (uint8_t i = 0; i < ghost->owner_count; i++)
-		owners[i] = &ghost->owners[i]->public;
 	count(&plugin->totals, event);
 	ghost_step_add(ghost, event, reason);
+	leakers_count(&plugin->engine->leakers, ghost, event, clock_now_ns());
+	if (!has_line(plugin, ghost, event, reason))
+		return;
+	for (uint8_t i = 0; i < ghost->owner_count; i++)
+		owners[i] = &ghost->owners[i]->public;
 	journal_write(plugin->engine->journal, &(struct event){
 						       .name = ghost_event_text(event),
 						       .plugin = plugin->name,

@@ -59,7 +59,8 @@ struct cw {
 	struct cw_known_table known;
 	struct cw_agenda agenda;
 	struct cw_sweep sweep;
-	uint64_t missed, recursion_misses; /* as last seen */
+	uint64_t missed, unplaced, recursion_misses; /* as last seen */
+	uint64_t repaired_ns;                        /* when everything was looked at last */
 	uint64_t scope_digest;
 	uint64_t probes, probes_answered; /* since the start */
 	size_t probing;                   /* sockets whose peer is being asked */

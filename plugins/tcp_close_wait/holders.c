@@ -96,6 +96,16 @@ uint32_t cw_holders_flags(const struct cw_holding *held, size_t count)
 	return flags;
 }
 
+uint64_t cw_holders_continued(const struct cw_holding *held, size_t count)
+{
+	uint64_t latest = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (held[i].continued_ns > latest)
+			latest = held[i].continued_ns;
+	return latest;
+}
+
 uint64_t cw_holding_start_ticks(const struct cw_holding *holding)
 {
 	return holding->start_ns / (1000000000U / USER_HZ);

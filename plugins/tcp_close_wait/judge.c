@@ -48,26 +48,29 @@ static uint32_t owners_find(const struct cw *cw, const struct cw_holding *held, 
 	return alive;
 }
 
-/* A holder that was paused and goes on gets the whole timeout again, counted from when it was first seen to go on. */
-static const char *pause_judge(struct cw *cw, const struct cw_observation *seen, uint32_t flags, uint64_t timeout_ns)
+/*
+ * A holder that was paused and goes on gets the whole timeout again: counted from its SIGCONT, and where there is none to
+ * see (a debugger, the freezer), from when it was first seen to go on.
+ */
+static const char *pause_judge(struct cw *cw, const struct cw_finding *finding, uint32_t flags)
 {
+	uint64_t now = cw->sweep.started_ns, timeout_ns = finding->policy.timeout_ns;
+	uint64_t continued_ns = cw_holders_continued(finding->held, finding->held_count);
 	const char *reason = cw_paused_reason(flags);
-	struct cw_known *known =
-		reason ? cw_known_add(&cw->known, seen->cookie) : cw_known_find(&cw->known, seen->cookie);
+	struct cw_known *known = reason ? cw_known_add(&cw->known, finding->seen->cookie)
+					: cw_known_find(&cw->known, finding->seen->cookie);
 
-	if (!known)
-		return reason;
-	if (reason) {
+	if (known && reason)
 		known->paused = true;
+	if (reason)
 		return reason;
-	}
-	if (known->paused) {
+	if (known && known->paused) {
 		known->paused = false;
-		known->resumed_ns = cw->sweep.started_ns;
+		known->resumed_ns = now;
 	}
-	if (known->resumed_ns && cw->sweep.started_ns - known->resumed_ns < timeout_ns)
-		return "holder-resumed";
-	return NULL;
+	if (known && known->resumed_ns > continued_ns)
+		continued_ns = known->resumed_ns;
+	return continued_ns && now < continued_ns + timeout_ns ? "holder-resumed" : NULL;
 }
 
 /* Judges what the socket's own state condemned; sets the policy that applies. */
@@ -85,7 +88,7 @@ static void holders_judge(struct cw *cw, struct cw_finding *finding)
 		return;
 	}
 	finding->policy = cw_policy_of(cw->config, cw->host, seen, owners, alive);
-	finding->reason = pause_judge(cw, seen, flags, finding->policy.timeout_ns);
+	finding->reason = pause_judge(cw, finding, flags);
 	if (!finding->reason && !cw->kernel.looks) { /* a dump does not tell */
 		int repair = cw_duplicate_in_repair(finding->held[0].tgid, finding->held[0].fd);
 

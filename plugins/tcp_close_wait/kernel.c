@@ -178,6 +178,11 @@ uint64_t cw_kernel_missed(const struct cw_kernel *kernel)
 	return __atomic_load_n(&kernel->skel->bss->missed, __ATOMIC_RELAXED);
 }
 
+uint64_t cw_kernel_unplaced(const struct cw_kernel *kernel)
+{
+	return __atomic_load_n(&kernel->skel->bss->unplaced, __ATOMIC_RELAXED);
+}
+
 uint64_t cw_kernel_recursion_misses(const struct cw_kernel *kernel)
 {
 	struct bpf_prog_info info = {0};

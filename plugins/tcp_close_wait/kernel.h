@@ -43,6 +43,8 @@ void cw_kernel_forget(const struct cw_kernel *kernel, uint64_t sock);
 
 /* Suspects that found no room, and events that came while the tracepoint's program ran already: both need a repair. */
 uint64_t cw_kernel_missed(const struct cw_kernel *kernel);
+uint64_t cw_kernel_unplaced(
+	const struct cw_kernel *kernel); /* those that a look found and the map still had no room for */
 uint64_t cw_kernel_recursion_misses(const struct cw_kernel *kernel);
 
 /* Replaces the set of namespaces in scope; count 0 with scoped: none. */

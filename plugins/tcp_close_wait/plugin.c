@@ -96,7 +96,7 @@ static int close_wait_reconfigure(void *state, const void *new_config)
 		cw_kernel_close(&cw->kernel);
 		cw->kernel = kernel;
 		cw->scope_digest = 0;
-		cw->missed = cw->recursion_misses = 0;
+		cw->missed = cw->unplaced = cw->recursion_misses = 0;
 		facts_tell(cw);
 	}
 	cw_sweep_fini(&cw->sweep);
@@ -104,6 +104,7 @@ static int close_wait_reconfigure(void *state, const void *new_config)
 	cw->config = config;
 	cw->timeout_ns = cw_config_timeout(config);
 	cw->must_repair = true;
+	cw->repaired_ns = 0;
 	return 0;
 }
 

@@ -80,6 +80,8 @@ static const char *holders_compare(const struct cw *cw, const struct cw_proof *p
 		return "no-holder";
 	if (reason)
 		return reason;
+	if (cw_holders_continued(held, count) > proof->judged_ns)
+		return "holder-resumed";
 	return cw_holders_digest(held, count) == proof->holders_digest ? NULL : "holders-changed";
 }
 

@@ -159,21 +159,28 @@ static int agenda_rebuild(struct cw *cw)
 
 /* ---- phases ---- */
 
-static bool repair_needed(struct cw *cw)
+/* Notes what was missed since the last scan. */
+static void missed_note(struct cw *cw)
 {
-	uint64_t missed = cw_kernel_missed(&cw->kernel), recursion = cw_kernel_recursion_misses(&cw->kernel);
-	bool needed = cw->must_repair || missed != cw->missed || recursion != cw->recursion_misses;
+	uint64_t missed = cw_kernel_missed(&cw->kernel), unplaced = cw_kernel_unplaced(&cw->kernel);
+	uint64_t recursion = cw_kernel_recursion_misses(&cw->kernel);
 
 	if (missed != cw->missed)
 		cw->host->log(
 			cw->host, GB_LOG_WARNING,
-			"the map of tracked sockets was full %llu times (max_tracked = %lld): looking at all sockets again; "
-			"raise max_tracked if this goes on",
+			"%llu sockets found no room among the tracked (max_tracked = %lld): all will be looked at "
+			"again; raise max_tracked if this goes on",
 			(unsigned long long)(missed - cw->missed), (long long)cw->config->max_tracked);
+	cw->must_repair |= missed != cw->missed || unplaced != cw->unplaced || recursion != cw->recursion_misses;
 	cw->missed = missed;
+	cw->unplaced = unplaced;
 	cw->recursion_misses = recursion;
-	cw->must_repair = false;
-	return needed;
+}
+
+/* Looking at everything is for once a timeout at the most: while the map stays full it cannot help. */
+static bool repair_due(const struct cw *cw)
+{
+	return cw->must_repair && (!cw->repaired_ns || cw->sweep.started_ns >= cw->repaired_ns + cw->timeout_ns);
 }
 
 static int namespaces_choose(struct cw *cw)
@@ -205,7 +212,12 @@ static int sweep_begin(struct cw *cw, const struct gb_scan *scan)
 	sweep->started_ns = scan->now_ns;
 	sweep->spent_ns = 0;
 	sweep->asked = scan->flags & GB_SCAN_ASKED;
-	sweep->repairs = repair_needed(cw) || scan->flags & GB_SCAN_FIRST;
+	missed_note(cw);
+	sweep->repairs = repair_due(cw) || scan->flags & GB_SCAN_FIRST;
+	if (sweep->repairs) {
+		cw->must_repair = false;
+		cw->repaired_ns = sweep->started_ns;
+	}
 	sweep->netns_count = sweep->netns_next = sweep->taken_count = sweep->judged = sweep->look.count = 0;
 	sweep->holders.count = 0;
 	r = scope_refresh(cw);
@@ -403,6 +415,8 @@ static int sweep_end(struct cw *cw, uint64_t *ret_next_ns)
 	numbers_tell(cw);
 	cw_agenda_sort(&cw->agenda);
 	next = cw_agenda_next(&cw->agenda, cw->agenda.walked_ns + cw->timeout_ns);
+	if (cw->must_repair && cw->repaired_ns + cw->timeout_ns < next)
+		next = cw->repaired_ns + cw->timeout_ns;
 	if (pace < PACE_LEAST_NS)
 		pace = PACE_LEAST_NS;
 	if (pace > PACE_MOST_NS)
@@ -433,6 +447,7 @@ static void sweep_abort(struct cw *cw)
 	cw_holders_fini(&cw->sweep.holders);
 	cw->sweep.phase = CW_IDLE;
 	cw->must_repair = true;
+	cw->repaired_ns = 0;
 }
 
 int cw_scan(struct cw *cw, struct gb_scan *scan)

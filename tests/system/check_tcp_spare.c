@@ -188,6 +188,29 @@ START_TEST(a_stopped_owner_keeps_its_sockets)
 }
 END_TEST
 
+/* Hazard 9, although nobody looked while it was stopped. */
+START_TEST(an_owner_that_was_stopped_between_two_looks_gets_its_time)
+{
+	struct lab_connection held;
+	uint64_t resumed;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_daemon_start(&daemon_, &(struct lab_setup){.method = lab_method(_i), .timeout = "3s", .net = {&scene.net}});
+	lab_scene_leak(&scene, &held);
+	kill(scene.server.pid, SIGSTOP);
+	lab_sleep_ms(2000);
+	resumed = lab_now_ms();
+	kill(scene.server.pid, SIGCONT);
+	lab_daemon_expect(&daemon_,
+			  LAB_MATCH(.event = "ghost.spared", .reason = "holder-resumed", .remote = held.remote));
+	ck_assert_int_eq(lab_scene_state(&scene, &held), LAB_CLOSE_WAIT);
+	lab_daemon_expect(&daemon_, LAB_MATCH(.event = "ghost.reaped", .remote = held.remote));
+	ck_assert_msg(lab_now_ms() - resumed >= 2900, "reaped %lu ms after its owner went on, wanted 3000",
+		      (unsigned long)(lab_now_ms() - resumed));
+	end();
+}
+END_TEST
+
 /* Hazard 9: a debugger holds its owner. */
 START_TEST(a_traced_owner_keeps_its_sockets)
 {
@@ -301,6 +324,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_traced_owner_keeps_its_sockets, 0, LAB_METHOD_COUNT);
 	tcase = lab_tcase(suite, "stopped", 180);
 	tcase_add_loop_test(tcase, a_stopped_owner_keeps_its_sockets, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, an_owner_that_was_stopped_between_two_looks_gets_its_time, 0, LAB_METHOD_COUNT);
 	tcase = lab_tcase(suite, "exempt", 180);
 	tcase_add_loop_test(tcase, an_exempt_second_holder_protects, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, an_exempt_port_protects, 0, LAB_METHOD_COUNT);

@@ -63,13 +63,18 @@
 
 #define LEAKERS \
 	"{\"leakers\":[{\"plugin\":\"tcp_close_wait\",\"comm\":\"java\",\"exe\":\"/usr/bin/java\",\"uid\":1000," \
-	"\"pod\":\"7a8b\",\"container\":\"0123\",\"found\":10,\"reaped\":9,\"spared\":1,\"failed\":0," \
+	"\"pod\":\"7a8b\",\"container\":\"0123\",\"pids\":[7,8,9],\"ghosts\":1,\"oldest_ms\":60012," \
+	"\"found\":10,\"reaped\":9,\"spared\":1,\"failed\":0,\"classes\":{\"never-looked\":8,\"stuck\\u001breader\":2}," \
+	"\"rate_hour\":120,\"files_pid\":8,\"files_open\":812,\"files_limit\":1024,\"files_percent\":79," \
+	"\"runs_out_ms\":7260000," \
 	"\"last\":\"2026-11-22T20:20:41.123Z\"}],\"total\":1}"
 #define LEAKERS_TEXT \
 	"One program has leaked.\n" \
 	"\n" \
-	"FOUND  REAPED  SPARED  FAILED  PLUGIN          COMMAND   UID  UNIT  EXECUTABLE     LAST\n" \
-	"   10       9       1       0  tcp_close_wait  java     1000  7a8b  /usr/bin/java  2026-11-22T20:20:41.123Z\n"
+	"GHOSTS  OLDEST  FOUND  REAPED  AN HOUR         FILES  LEFT  COMMAND  PID      UNIT  CLASS                              " \
+	"EXECUTABLE     PLUGIN          LAST\n" \
+	"     1    1m0s     10       9      120  812/1024 79%  2h1m  java     7, 8 +1  7a8b  never-looked 8, stuck\\x1breader 2  " \
+	"/usr/bin/java  tcp_close_wait  2026-11-22T20:20:41.123Z\n"
 
 #define EXPLAIN \
 	"{\"id\":\"tcp-1f\",\"plugin\":\"tcp_close_wait\",\"resource\":\"tcp 127.0.0.1:8080 -> 127.0.0.1:51234\"," \
@@ -121,6 +126,12 @@ static const struct {
 	 "{\"id\":\"x\",\"plugin\":\"p\",\"resource\":\"r\",\"state\":\"failed\",\"reason\":\"still-there\","
 	 "\"detail\":\"two words\"}",
 	 "r (p, id x)\n\nIts release failed (still-there): two words.\n\nOwners\n  none was found\n"},
+	{"explain",
+	 "{\"id\":\"x\",\"plugin\":\"p\",\"resource\":\"r\",\"state\":\"suspect\",\"conditions\":["
+	 "{\"name\":\"age\",\"holds\":false,\"text\":\"1\\u001bs\"},{\"name\":\"accepted\",\"holds\":true},"
+	 "{\"name\":\"repair\",\"holds\":null}],\"advice\":\"Wait.\"}",
+	 "r (p, id x)\n\nIt is a suspect, and not condemned.\n\nConditions\n  NO   age       1\\x1bs\n  yes  accepted\n"
+	 "  ?    repair\n\nAdvice\n  Wait.\n"},
 	{"resume", "{\"plugin\":\"flock\",\"resumed\":true,\"message\":\"12 ghosts wait\"}",
 	 "flock reaps again: 12 ghosts wait\n"},
 	{"resume", "{\"plugin\":\"flock\",\"resumed\":false,\"message\":\"it was not tripped\"}",

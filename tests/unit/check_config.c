@@ -467,11 +467,12 @@ START_TEST(the_core_is_shown)
 	static const char text[] = "ghostbuster: { guard: { exempt = ( { comm = \"sshd\"; } ); }; };";
 	struct config *config = load(text, NULL);
 	json_t *json = config_json(config);
-	json_t *want = json_loads("{\"mode\": \"reap\", \"control\": \"/run/ghostbuster/control.sock\", \"journal\": "
-				  "{\"format\": \"text\"}, \"scope\": {\"netns\": [], \"ipcns\": [], \"paths\": []}, "
-				  "\"guard\": {\"exempt\": [{\"comm\": \"sshd\"}], \"rate\": 100, \"burst\": 1000, "
-				  "\"failures\": 10, \"failure_window\": \"1m\", \"owner_grace\": \"5s\"}}",
-				  0, NULL);
+	json_t *want = json_loads(
+		"{\"mode\": \"reap\", \"control\": \"/run/ghostbuster/control.sock\", \"journal\": "
+		"{\"format\": \"text\", \"summary\": true}, \"scope\": {\"netns\": [], \"ipcns\": [], \"paths\": []}, "
+		"\"guard\": {\"exempt\": [{\"comm\": \"sshd\"}], \"rate\": 100, \"burst\": 1000, "
+		"\"failures\": 10, \"failure_window\": \"1m\", \"owner_grace\": \"5s\"}}",
+		0, NULL);
 
 	ck_assert(json_equal(json, want));
 	json_decref(json);

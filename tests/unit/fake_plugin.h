@@ -211,6 +211,7 @@ static void teardown(void)
 	plugin_close(plugin);
 	plugin_free(plugin);
 	ghost_ring_fini(&engine.finished);
+	leakers_fini(&engine.leakers);
 	scope_free(engine.scope);
 	owner_cache_free(engine.owners);
 	owner_source_free(engine.owner_source);
