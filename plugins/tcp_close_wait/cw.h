@@ -116,6 +116,11 @@ struct cw_finding {
 };
 void cw_report(struct cw *cw, const struct cw_finding *finding);
 
+/* explain.c */
+int cw_explain(struct cw *cw, uint64_t key, const struct gb_explain *explain);
+void cw_told_note(struct cw_known *known, const struct cw_finding *finding, uint32_t processes);
+const char *cw_class_advice(enum cw_class class);
+
 static inline uint64_t cw_now(const struct cw *cw)
 {
 	return cw->host->now_ns(cw->host);

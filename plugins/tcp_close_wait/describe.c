@@ -131,7 +131,7 @@ static uint32_t evidence_fill(const struct cw_finding *finding, const struct cw_
 	return count;
 }
 
-static int known_note(struct cw *cw, const struct cw_finding *finding)
+static int known_note(struct cw *cw, const struct cw_finding *finding, uint32_t processes)
 {
 	struct cw_known *known = cw_known_add(&cw->known, finding->seen->cookie);
 
@@ -141,6 +141,7 @@ static int known_note(struct cw *cw, const struct cw_finding *finding)
 	known->netns = finding->seen->tuple.netns;
 	known->seen_ns = cw->sweep.started_ns;
 	known->due_ns = finding->due_ns;
+	cw_told_note(known, finding, processes);
 	return 0;
 }
 
@@ -168,7 +169,7 @@ void cw_report(struct cw *cw, const struct cw_finding *finding)
 		.proof_size = sizeof(proof),
 	};
 
-	if (known_note(cw, finding) < 0)
+	if (known_note(cw, finding, processes) < 0)
 		return; /* nothing is told, so nothing is released; the next look tries again */
 	cw_resource_format(&finding->seen->tuple, resource, sizeof(resource));
 	proof_fill(cw, finding, &proof);

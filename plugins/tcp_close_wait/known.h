@@ -8,6 +8,19 @@
 
 #include <uthash.h>
 
+#include "policy.h"
+#include "tcp_close_wait.h"
+
+/* The last report, as far as an explanation needs it. */
+struct cw_told {
+	struct cw_policy policy;
+	struct cw_tuple tuple;
+	const char *reason; /* a constant; NULL: it was a ghost */
+	uint32_t holders;   /* processes */
+	int32_t pid, fd;    /* one of them: a way into the namespace; pid 0, fd -1: none */
+	bool reported;
+};
+
 struct cw_known {
 	uint64_t cookie;
 	uint64_t sock;       /* 0: not in the map, found by sock_diag alone */
@@ -20,6 +33,7 @@ struct cw_known {
 	uint8_t alive;             /* how many probes in a row it answered */
 	uint64_t probe_started_ns; /* 0: no probe is under way */
 	int32_t pid, fd;           /* the holder by which a probe was begun; fd -1: by the iterator */
+	struct cw_told told;
 	UT_hash_handle hh;
 };
 

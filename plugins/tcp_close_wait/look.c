@@ -53,8 +53,7 @@ struct opening {
 
 #define FIN_TIMEOUT_DEFAULT_MS 60000
 
-/* Of the calling thread's namespace: a dump does not tell. */
-static uint32_t fin_timeout_read(void)
+uint32_t cw_fin_timeout_ms(void)
 {
 	int fd = open("/proc/sys/net/ipv4/tcp_fin_timeout", O_RDONLY | O_CLOEXEC);
 	char text[16] = "";
@@ -70,7 +69,7 @@ static int look_open(void *arg)
 	struct opening *opening = arg;
 
 	if (opening->dump)
-		opening->fin_timeout_ms = fin_timeout_read();
+		opening->fin_timeout_ms = cw_fin_timeout_ms();
 	return opening->dump ? cw_diag_open() : cw_kernel_pass(opening->kernel, CW_PASS_LOOK);
 }
 

@@ -108,6 +108,11 @@ static int close_wait_reconfigure(void *state, const void *new_config)
 	return 0;
 }
 
+static int close_wait_explain(void *state, uint64_t key, const struct gb_explain *explain)
+{
+	return cw_explain(state, key, explain);
+}
+
 GB_PLUGIN(.name = "tcp_close_wait", .version = "0.1.0",
 	  .summary = "TCP sockets in CLOSE_WAIT: the peer has closed, the application never does",
 	  .roles = GB_ROLE_DETECTOR | GB_ROLE_REAPER, .kernel_features = GB_KERNEL_BTF | GB_KERNEL_BPF_ITER,
@@ -115,4 +120,5 @@ GB_PLUGIN(.name = "tcp_close_wait", .version = "0.1.0",
 			  UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_SYS_PTRACE,
 	  .options = cw_options, .option_count = CW_OPTION_COUNT, .option_size = sizeof(cw_options[0]),
 	  .config_size = sizeof(struct cw_config), .open = close_wait_open, .scan = close_wait_scan,
-	  .reap = close_wait_reap, .reconfigure = close_wait_reconfigure, .close = close_wait_close);
+	  .reap = close_wait_reap, .reconfigure = close_wait_reconfigure, .close = close_wait_close,
+	  .explain = close_wait_explain);
