@@ -96,6 +96,15 @@ uint32_t cw_holders_flags(const struct cw_holding *held, size_t count)
 	return flags;
 }
 
+size_t cw_holders_processes(const struct cw_holding *held, size_t count)
+{
+	size_t processes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		processes += i == 0 || held[i].tgid != held[i - 1].tgid;
+	return processes;
+}
+
 uint64_t cw_holders_continued(const struct cw_holding *held, size_t count)
 {
 	uint64_t latest = 0;

@@ -29,6 +29,9 @@ uint32_t cw_holders_digest(const struct cw_holding *held, size_t count);
 /* Of the processes with descriptors among `held`: CW_HOLDER_* of any one. */
 uint32_t cw_holders_flags(const struct cw_holding *held, size_t count);
 
+/* How many processes there are. */
+size_t cw_holders_processes(const struct cw_holding *held, size_t count);
+
 /* When any one of the processes last went on after a stop; 0: never. */
 uint64_t cw_holders_continued(const struct cw_holding *held, size_t count);
 

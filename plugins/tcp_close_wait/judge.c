@@ -87,6 +87,10 @@ static void holders_judge(struct cw *cw, struct cw_finding *finding)
 		finding->reason = "no-holder";
 		return;
 	}
+	if (cw_holders_processes(finding->held, finding->held_count) > GB_HOLDERS_MAX) {
+		finding->reason = "too-many-holders"; /* the guard could not look at all of them */
+		return;
+	}
 	finding->policy = cw_policy_of(cw->config, cw->host, seen, owners, alive);
 	finding->reason = pause_judge(cw, finding, flags);
 	if (!finding->reason && !cw->kernel.looks) { /* a dump does not tell */
