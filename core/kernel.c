@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -48,6 +49,15 @@ static bool check_btf(const struct kernel_probe *probe, struct problems *problem
 }
 
 /* Makes the smallest map there is and forgets it. */
+/*
+ * Before 5.11 BPF memory is charged to RLIMIT_MEMLOCK, of all of root's processes together, and a full one reads EPERM.
+ * Later kernels charge the cgroup, and may refuse to raise the limit, which does not matter then.
+ */
+static void raise_memlock(void)
+{
+	setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+}
+
 static bool check_bpf(const struct kernel_probe *probe, struct problems *problems)
 {
 	union bpf_attr attr;
@@ -58,6 +68,7 @@ static bool check_bpf(const struct kernel_probe *probe, struct problems *problem
 	attr.key_size = sizeof(uint32_t);
 	attr.value_size = sizeof(uint32_t);
 	attr.max_entries = 1;
+	raise_memlock();
 	fd = (int)probe->bpf(BPF_MAP_CREATE, &attr, sizeof(attr));
 	if (fd >= 0) {
 		close(fd);

@@ -181,6 +181,24 @@ int cw_diag_dump(int fd, uint64_t tick_ns, int (*take)(struct cw_observation *se
 	return r;
 }
 
+static int nothing_take(struct cw_observation *seen, void *arg)
+{
+	(void)seen;
+	(void)arg;
+	return 0;
+}
+
+int cw_diag_probe(void)
+{
+	int fd = cw_diag_open(), r;
+
+	if (fd < 0)
+		return fd;
+	r = cw_diag_dump(fd, 0, nothing_take, NULL);
+	close(fd);
+	return r;
+}
+
 static void ask_put(struct inet_diag_req_v2 *request, const struct cw_diag_ask *ask)
 {
 	size_t address = ask->tuple->family == AF_INET ? 4 : 16;

@@ -11,6 +11,9 @@
 /* A netlink socket for the network namespace of the calling thread. */
 int cw_diag_open(void);
 
+/* Whether the kernel has tcp_diag, which it may load as a module when it is asked: 0, -ENOENT, another -errno. */
+int cw_diag_probe(void);
+
 /*
  * Gives every socket in CLOSE_WAIT to `take`, without its age, its key in the map and its namespace. -ENOENT: the kernel
  * has no tcp_diag. A dump that the kernel interrupts is repeated, a few times.

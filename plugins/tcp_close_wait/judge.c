@@ -92,6 +92,8 @@ static void holders_judge(struct cw *cw, struct cw_finding *finding)
 		return;
 	}
 	finding->policy = cw_policy_of(cw->config, cw->host, seen, owners, alive);
+	if (finding->policy.action == CW_ACTION_DESTROY && !cw->destroys)
+		finding->policy.action = CW_ACTION_REPORT;
 	finding->reason = pause_judge(cw, finding, flags);
 	if (!finding->reason && !cw->kernel.looks) { /* a dump does not tell */
 		int repair = cw_duplicate_in_repair(finding->held[0].tgid, finding->held[0].fd);

@@ -11,17 +11,41 @@
 static void facts_tell(const struct cw *cw)
 {
 	const struct gb_host *host = cw->host;
+	const char *tier;
 
-	host->fact(host, "look", cw->kernel.looks ? "iterator" : "sock_diag");
-	host->fact(host, "release", cw->kernel.releases ? "iterator" : "sock_diag");
 	if (cw->kernel.releases)
-		host->fact(host, "tier", "looks, judges and destroys under the socket's lock: no window in between");
+		tier = "looks, judges and destroys under the socket's lock: no window in between";
+	else if (!cw->destroys)
+		tier = "looks by iterator and only reports: neither bpf_sock_destroy() nor tcp_diag is there";
 	else if (cw->kernel.looks)
-		host->fact(host, "tier",
-			   "looks by iterator, destroys by SOCK_DESTROY with the cookie right after a second look");
+		tier = "looks by iterator, destroys by SOCK_DESTROY with the cookie right after a second look";
 	else
-		host->fact(host, "tier",
-			   "looks by sock_diag, destroys by SOCK_DESTROY with the cookie right after a second look");
+		tier = "looks by sock_diag, destroys by SOCK_DESTROY with the cookie right after a second look";
+	host->fact(host, "look", cw->kernel.looks ? "iterator" : "sock_diag");
+	host->fact(host, "release", cw->kernel.releases ? "iterator" : cw->destroys ? "sock_diag" : "none");
+	host->fact(host, "tier", tier);
+}
+
+/* What is left to do without bpf_sock_destroy() depends on tcp_diag, which may be a module that is not there. */
+static int diag_check(struct cw *cw, const struct cw_kernel *kernel)
+{
+	int r = kernel->releases ? 0 : cw_diag_probe();
+
+	cw->destroys = r == 0;
+	if (r == 0)
+		return 0;
+	if (!kernel->looks) {
+		cw->host->log(
+			cw->host, GB_LOG_ERROR,
+			"sock_diag does not answer for TCP and this kernel has no better way to look at sockets: load "
+			"the module tcp_diag");
+		return r == -ENOENT ? -EOPNOTSUPP : r;
+	}
+	cw->host->log(
+		cw->host, GB_LOG_WARNING,
+		"this kernel has no bpf_sock_destroy() (Linux 6.5) and sock_diag does not answer for TCP: ghosts are "
+		"only reported; load the module tcp_diag and restart");
+	return 0;
 }
 
 static int kernel_open(struct cw *cw, const struct cw_config *config, struct cw_kernel *ret_kernel)
@@ -35,6 +59,11 @@ static int kernel_open(struct cw *cw, const struct cw_config *config, struct cw_
 			"method = iterator needs bpf_sock_destroy() (Linux 6.5), which this kernel lacks: set method = auto");
 	else if (r < 0 && why[0])
 		cw->host->log(cw->host, GB_LOG_ERROR, "the BPF programs do not load: %s", why);
+	if (r < 0)
+		return r;
+	r = diag_check(cw, ret_kernel);
+	if (r < 0)
+		cw_kernel_close(ret_kernel);
 	return r;
 }
 
