@@ -82,7 +82,8 @@ static __always_inline void exe_fill(struct fl_exe *exe, struct task_struct *tas
 
 	exe->inode = TASK_FIELD(inode, i_ino);
 	exe->dev = TASK_FIELD(sb, s_dev);
-	exe->name = fl_mix(TASK_FIELD(dentry, d_name.hash_len), TASK_FIELD(folder_inode, i_ino));
+	exe->name = fl_exe_name(TASK_FIELD(dentry, d_name.hash), TASK_FIELD(dentry, d_name.len),
+				TASK_FIELD(folder_inode, i_ino));
 }
 
 static __always_inline void process_fill(struct fl_process *process, struct task_struct *leader)
@@ -296,7 +297,8 @@ static __always_inline void holding_fill(struct fl_record *record, struct task_s
 	record->flags = holding_flags(leader);
 	record->exe.inode = exe->f_inode->i_ino;
 	record->exe.dev = exe->f_inode->i_sb->s_dev;
-	record->exe.name = fl_mix(exe->f_path.dentry->d_name.hash_len, exe->f_path.dentry->d_parent->d_inode->i_ino);
+	record->exe.name = fl_exe_name(exe->f_path.dentry->d_name.hash, exe->f_path.dentry->d_name.len,
+				       exe->f_path.dentry->d_parent->d_inode->i_ino);
 }
 
 /* The member lists of a lock are walked by address, as nobody can hold their lock here: what is read may be torn, which

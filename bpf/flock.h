@@ -136,6 +136,12 @@ static inline __attribute__((always_inline)) __u64 fl_mix(__u64 digest, __u64 va
 	return (digest ^ value) * 0x9e3779b97f4a7c15ULL + (digest >> 29);
 }
 
+/* The kernel's own hash of a name (and of where the folder is) tells names apart well enough beside the folder's inode. */
+static inline __attribute__((always_inline)) __u64 fl_exe_name(__u32 hash, __u32 length, __u64 folder)
+{
+	return fl_mix((__u64)length << 32 | hash, folder);
+}
+
 static inline __attribute__((always_inline)) __u64 fl_process_mix(__u64 digest, const struct fl_process *process)
 {
 	digest = fl_mix(digest, process->start_ns);

@@ -95,7 +95,8 @@ struct inode {
 };
 
 struct qstr {
-	__u64 hash_len;
+	__u32 hash;
+	__u32 len;
 	const unsigned char *name;
 };
 
