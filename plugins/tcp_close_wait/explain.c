@@ -13,6 +13,7 @@
 #include "cw.h"
 
 #define TEXT_SIZE 256
+#define COOKIE_UNKNOWN UINT64_MAX /* INET_DIAG_NOCOOKIE: to look only. It may find the listener instead, see look(). */
 
 struct question {
 	struct cw *cw;
@@ -74,6 +75,8 @@ static int look(struct question *question, const struct cw_tuple *tuple, uint64_
 		r = ask.error;
 	if (r < 0)
 		return r;
+	if (cookie == COOKIE_UNKNOWN && ask.seen.state != CW_TCP_CLOSE_WAIT)
+		return -ENOENT;
 	question->seen = ask.seen;
 	question->seen.fin_timeout_ms = fin_timeout_ms;
 	question->seen.tuple.netns = tuple->netns;
@@ -251,8 +254,10 @@ static int look_and_explain(struct question *question, const struct cw_tuple *tu
 	}
 	if (r < 0)
 		return r;
-	if (question->explain->resource)
-		question->explain->identify(question->explain, cookie, question->seen.age_ns);
+	if (question->explain->resource) {
+		question->known = cw_known_find(&question->cw->known, question->seen.cookie);
+		question->explain->identify(question->explain, question->seen.cookie, question->seen.age_ns);
+	}
 	explain(question);
 	return 0;
 }
@@ -297,10 +302,10 @@ int cw_explain(struct cw *cw, uint64_t key, const struct gb_explain *explain_to)
 
 	if (explain_to->resource) {
 		cw_kernel_walk(&cw->kernel, resource_compare, &question);
-		if (!question.tracked || !question.suspect.cookie)
+		if (!question.tracked)
 			return -ENOENT;
-		question.known = cw_known_find(&cw->known, question.suspect.cookie);
-		return look_and_explain(&question, &question.suspect.tuple, question.suspect.cookie);
+		return look_and_explain(&question, &question.suspect.tuple,
+					question.suspect.cookie ? question.suspect.cookie : COOKIE_UNKNOWN);
 	}
 	question.known = cw_known_find(&cw->known, key);
 	if (!question.known || !question.known->told.reported)

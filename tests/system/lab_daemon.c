@@ -354,7 +354,7 @@ json_t *lab_daemon_ask(const struct lab_daemon *daemon, const char *command, con
 	json_error_t error;
 	json_t *answer;
 
-	lab_require(code == 0, "ghostbuster %s ended with %d: %s", command, code, err);
+	lab_require(code == 0, "ghostbuster %s ended with %d: %s%s", command, code, out, err);
 	answer = json_loads(out, 0, &error);
 	lab_require(answer, "ghostbuster %s --json: %s in\n%s", command, error.text, out);
 	return answer;
