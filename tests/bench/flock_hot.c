@@ -195,8 +195,8 @@ static void holders(const struct gb_plugin *plugin)
 	       scan_once(plugin, state, GB_SCAN_FIRST));
 	printf(", later %.2f ms", scan_once(plugin, state, 0));
 	begun = now(NULL);
-	if (system("lslocks >/dev/null") != 0)
-		printf(" (no lslocks)");
+	if (system("timeout 60 lslocks >/dev/null") != 0)
+		printf(" (no lslocks, or cut after 60 s)");
 	printf(", lslocks %.1f ms\n", (double)(now(NULL) - begun) / 1e6);
 	kill(waiter, SIGKILL);
 	waitpid(waiter, NULL, 0);
@@ -216,6 +216,7 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "usage: flock_hot PLUGIN.so\n");
 		return 2;
 	}
+	setvbuf(stdout, NULL, _IONBF, 0);
 	hot_path(plugin);
 	holders(plugin);
 	return 0;
