@@ -124,8 +124,8 @@ enum sysv_verdict {
 	SYSV_HAS_SLEEPER,
 	SYSV_HAS_USER,
 	SYSV_NOT_VISIBLE,
-	SYSV_NO_CREATOR,
 	SYSV_TOO_YOUNG,
+	SYSV_NO_CREATOR,
 	SYSV_HAS_MESSAGES,
 	SYSV_KEPT_ON_PURPOSE,
 	SYSV_HAS_KEY,
@@ -140,7 +140,7 @@ struct sysv_limits {
 };
 
 /*
- * No rule overrides the first six; the others are what an operator may know better. The order is that of the reasons
+ * No rule overrides the first five; the others are what an operator may know better. The order is that of the reasons
  * people are told: the strongest first.
  */
 static inline __attribute__((always_inline)) enum sysv_verdict sysv_judge(__u32 facts, __u64 unused_ns,
@@ -155,10 +155,10 @@ static inline __attribute__((always_inline)) enum sysv_verdict sysv_judge(__u32 
 		return SYSV_HAS_USER;
 	if (facts & SYSV_USER_UNKNOWN)
 		return SYSV_NOT_VISIBLE;
-	if (facts & SYSV_CREATOR_UNKNOWN)
-		return SYSV_NO_CREATOR;
 	if (unused_ns < limits->timeout_ns)
 		return SYSV_TOO_YOUNG;
+	if (facts & SYSV_CREATOR_UNKNOWN && !(limits->named & SYSV_NAMED))
+		return SYSV_NO_CREATOR;
 	if (facts & SYSV_MESSAGES && !(limits->named & SYSV_NAMED))
 		return SYSV_HAS_MESSAGES;
 	if (facts & SYSV_ON_PURPOSE && !(limits->named & SYSV_KEY_NAMED))

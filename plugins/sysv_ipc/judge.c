@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From what is known of one object to a verdict. */
+#include <string.h>
+
+#include "ipc.h"
+
+#define CLOCK_SLACK_NS (2 * GB_SECOND) /* the kernel's times are whole seconds of a coarse clock */
+
+const char *sysv_verdict_reason(enum sysv_verdict verdict)
+{
+	switch (verdict) {
+	case SYSV_GHOST:
+		return NULL;
+	case SYSV_IS_ATTACHED:
+		return "attached";
+	case SYSV_HAS_SLEEPER:
+		return "waited-for";
+	case SYSV_HAS_USER:
+		return "user-alive";
+	case SYSV_NOT_VISIBLE:
+		return "user-unknown";
+	case SYSV_TOO_YOUNG:
+		return "too-young";
+	case SYSV_NO_CREATOR:
+		return "creator-unknown";
+	case SYSV_HAS_MESSAGES:
+		return "has-messages";
+	case SYSV_KEPT_ON_PURPOSE:
+		return "kept-on-purpose";
+	case SYSV_HAS_KEY:
+		return "keyed";
+	case SYSV_OF_SYSTEM:
+		return "system-user";
+	case SYSV_NO_PRESSURE:
+		return "no-pressure";
+	}
+	return "unknown";
+}
+
+static uint32_t percent_of(uint64_t used, uint64_t limit)
+{
+	if (!limit)
+		return 100;
+	return used >= limit ? 100 : (uint32_t)((__extension__(unsigned __int128) used * 100) / limit);
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+uint32_t sysv_used_percent(const struct sysv_usage *usage, uint32_t kind)
+{
+	switch ((enum sysv_kind)kind) {
+	case SYSV_SHM:
+		return larger(percent_of(usage->objects[SYSV_SHM], usage->limits.shmmni),
+			      percent_of(usage->shm_pages, usage->limits.shmall));
+	case SYSV_SEM:
+		return larger(percent_of(usage->objects[SYSV_SEM], usage->limits.semmni),
+			      percent_of(usage->semaphores, usage->limits.semmns));
+	case SYSV_MSG:
+		return percent_of(usage->objects[SYSV_MSG], usage->limits.msgmni);
+	}
+	return 0;
+}
+
+uint64_t sysv_users_digest(const struct sysv_query *answer)
+{
+	uint64_t digest = UINT64_C(14695981039346656037); /* FNV-1a, by words */
+
+	for (uint32_t i = 0; i < answer->user_count && i < SYSV_USERS_MAX; i++)
+		digest = (digest ^ answer->users[i].pid) * UINT64_C(1099511628211);
+	return digest;
+}
+
+/* For semaphores and queues no creator is kept: anybody of that user who is old enough may be it. */
+static bool creator_may_live(const struct sysv *sysv, const struct sysv_object *object, const struct sysv_known *known)
+{
+	const struct sysv_sweep *sweep = &sysv->sweep;
+	uint64_t created_ns = 0, elder_ns, age_ns = 0;
+
+	if (object->kind == SYSV_SHM ||
+	    !sysv_kernel_elder(&sysv->kernel, sweep->visit.ns.ipcns, object->creator_uid, &elder_ns))
+		return false;
+	if (object->changed_s >= 0 && (uint64_t)object->changed_s * GB_SECOND < sweep->wall_ns)
+		age_ns = sweep->wall_ns - (uint64_t)object->changed_s * GB_SECOND;
+	if (age_ns < sweep->boot_ns)
+		created_ns = sweep->boot_ns - age_ns;
+	/* The wall clock has jumped: all that is sure is that it was there when it was seen first. */
+	if (sysv->stepped_ns && known->first_boot_ns > created_ns)
+		created_ns = known->first_boot_ns;
+	return elder_ns <= created_ns + CLOCK_SLACK_NS;
+}
+
+static uint32_t facts_of(const struct sysv *sysv, const struct sysv_object *object, const struct sysv_known *known)
+{
+	const struct sysv_query *answer = &object->answer;
+	uint32_t facts = 0;
+
+	if (object->kind == SYSV_SHM && object->count)
+		facts |= SYSV_ATTACHED;
+	if (object->kind == SYSV_MSG && object->count)
+		facts |= SYSV_MESSAGES;
+	if (answer->flags & SYSV_WAITED_FOR ||
+	    sysv_tasks_blocked(&sysv->tasks, sysv->sweep.visit.ns.ipcns, object->kind, object->id))
+		facts |= SYSV_SLEEPER;
+	if (answer->flags & SYSV_IN_USE)
+		facts |= SYSV_USER_ALIVE;
+	if (answer->answer != SYSV_FOUND || answer->flags & SYSV_TOO_MANY || object->hidden_user)
+		facts |= SYSV_USER_UNKNOWN;
+	if (creator_may_live(sysv, object, known))
+		facts |= SYSV_CREATOR_UNKNOWN;
+	if (object->key)
+		facts |= SYSV_KEYED;
+	if (sysv_is_system_uid(object->uid) || sysv_is_system_uid(object->creator_uid))
+		facts |= SYSV_SYSTEM_USER;
+	if (sysv_kept_by(object->kind, object->key))
+		facts |= SYSV_ON_PURPOSE;
+	return facts;
+}
+
+/* Takes note of it; NULL when there is no room, and then it is not judged. */
+static struct sysv_known *known_see(struct sysv *sysv, const struct sysv_object *object)
+{
+	const struct sysv_sweep *sweep = &sysv->sweep;
+	uint64_t key = sysv_known_key(sweep->visit.ns.ipcns, object->kind, object->id);
+	struct sysv_known *known = sysv_known_find(&sysv->known, key);
+
+	if (!known) {
+		known = sysv_known_add(&sysv->known, key);
+		if (!known)
+			return NULL;
+		known->first_boot_ns = sweep->boot_ns;
+		/* It was not there when everything was looked at the last time. */
+		if (sysv->complete_ns > sysv->scope_changed_ns)
+			known->idle_since_ns = sysv->complete_ns;
+	} else if (known->used_s != object->used_s) {
+		known->idle_since_ns = known->seen_ns;
+	}
+	known->used_s = object->used_s;
+	known->seen_ns = sweep->started_ns;
+	return known;
+}
+
+static void people_see(struct sysv *sysv, struct sysv_finding *finding)
+{
+	const struct sysv_query *answer = &finding->object->answer;
+
+	for (uint32_t i = 0; i < answer->user_count && i < SYSV_USERS_MAX; i++) {
+		const struct sysv_person *person = sysv_people_see(&sysv->people, sysv->host, &sysv->kernel,
+								   &answer->users[i], sysv->sweep.started_ns);
+
+		if (person)
+			finding->people[finding->people_count++] = person;
+	}
+}
+
+static void policy_find(struct sysv *sysv, struct sysv_finding *finding)
+{
+	const struct sysv_object *object = finding->object;
+	struct gb_owner owners[SYSV_USERS_MAX + 1];
+	struct sysv_subject subject = {
+		.kind = object->kind, .key = object->key, .uid = object->uid, .creator_uid = object->creator_uid};
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < finding->people_count; i++)
+		if (finding->people[i]->described)
+			owners[count++] = sysv_person_owner(finding->people[i]);
+	/* Nothing but the user is kept of the creator of a semaphore set or a queue. */
+	if (count == 0)
+		owners[count++] = (struct gb_owner){.struct_size = sizeof(owners[0]),
+						    .uid = object->creator_uid,
+						    .comm = "",
+						    .exe = "",
+						    .cgroup = "",
+						    .unit = "",
+						    .container = "",
+						    .pod = ""};
+	finding->policy = sysv_policy_of(sysv->config, sysv->host, &subject, owners, count);
+}
+
+void sysv_judge_object(struct sysv *sysv, const struct sysv_object *object)
+{
+	struct sysv_sweep *sweep = &sysv->sweep;
+	struct sysv_known *known = known_see(sysv, object);
+	struct sysv_finding finding = {.object = object};
+	enum sysv_verdict verdict;
+	uint64_t due_ns;
+
+	if (!known) {
+		sweep->skipped++;
+		return;
+	}
+	finding.key = known->key;
+	people_see(sysv, &finding);
+	policy_find(sysv, &finding);
+	finding.unused_ns = sysv_unused_ns(sweep->wall_ns, object->used_s, sweep->started_ns - known->idle_since_ns);
+	verdict = sysv_judge(facts_of(sysv, object, known), finding.unused_ns,
+			     sysv_used_percent(&sweep->usage, object->kind), &finding.policy.limits);
+	due_ns = sweep->started_ns + finding.policy.limits.timeout_ns;
+	if (finding.unused_ns < finding.policy.limits.timeout_ns) {
+		due_ns -= finding.unused_ns;
+		if (known->told) { /* used again, or given more time */
+			sysv->host->heal(sysv->host, known->key);
+			known->told = false;
+		}
+	} else {
+		finding.reason = sysv_verdict_reason(verdict);
+		known->told = true;
+		sysv_report(sysv, &finding);
+	}
+	if (due_ns < sweep->next_ns)
+		sweep->next_ns = due_ns;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tasks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+int sysv_tasks_begin(struct sysv_tasks *tasks, const struct sysv_kernel *kernel)
+{
+	int fd = sysv_kernel_tasks(kernel);
+
+	if (fd < 0)
+		return fd;
+	if (tasks->fd >= 0)
+		close(tasks->fd);
+	tasks->fd = fd;
+	tasks->namespace_count = tasks->blocked_count = 0;
+	return 0;
+}
+
+static int grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size)
+{
+	void **items = items_pointer, *grown;
+	size_t wanted = *capacity ? *capacity * 2 : 64;
+
+	if (count < *capacity)
+		return 0;
+	grown = reallocarray(*items, wanted, item_size);
+	if (!grown)
+		return -ENOMEM;
+	*items = grown;
+	*capacity = wanted;
+	return 0;
+}
+
+static int sighting_take(struct sysv_tasks *tasks, const struct sysv_sighting *seen)
+{
+	int r = 0;
+
+	if (seen->flags & SYSV_NAMESPACE)
+		r = grow(&tasks->namespaces, &tasks->namespace_capacity, tasks->namespace_count,
+			 sizeof(*tasks->namespaces));
+	if (r == 0 && seen->flags & SYSV_BLOCKED)
+		r = grow(&tasks->blocked, &tasks->blocked_capacity, tasks->blocked_count, sizeof(*tasks->blocked));
+	if (r < 0)
+		return r;
+	if (seen->flags & SYSV_NAMESPACE) {
+		struct sysv_namespace *ns = &tasks->namespaces[tasks->namespace_count++];
+
+		*ns = (struct sysv_namespace){.ipcns = seen->ipcns,
+					      .pid = seen->tgid,
+					      .used_sems = seen->used_sems,
+					      .shm_pages = seen->shm_pages};
+		memcpy(ns->in_use, seen->in_use, sizeof(ns->in_use));
+	}
+	if (seen->flags & SYSV_BLOCKED)
+		tasks->blocked[tasks->blocked_count++] = (struct sysv_blocked){
+			.ipcns = seen->ipcns, .kind = seen->kind, .id = seen->id, .tgid = seen->tgid};
+	return 0;
+}
+
+static int blocked_compare(const void *a, const void *b)
+{
+	const struct sysv_blocked *x = a, *y = b;
+
+	if (x->ipcns != y->ipcns)
+		return x->ipcns < y->ipcns ? -1 : 1;
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static uint64_t clock_read(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* The records until the end or `until_ns`: as sysv_tasks_read(). */
+static int records_read(struct sysv_tasks *tasks, uint64_t until_ns)
+{
+	static struct sysv_sighting seen[512]; /* one thread, never re-entered */
+
+	do {
+		ssize_t got = read(tasks->fd, seen, sizeof(seen));
+
+		if (got == 0)
+			return 0;
+		if (got < 0 && errno == EAGAIN) /* it walked many tasks without a word, and goes on */
+			continue;
+		if (got < 0)
+			return -errno;
+		if ((size_t)got % sizeof(seen[0]))
+			return -EPROTO;
+		for (size_t i = 0; i < (size_t)got / sizeof(seen[0]); i++) {
+			int r = sighting_take(tasks, &seen[i]);
+
+			if (r < 0)
+				return r;
+		}
+	} while (clock_read() < until_ns);
+	return 1;
+}
+
+int sysv_tasks_read(struct sysv_tasks *tasks, uint64_t until_ns)
+{
+	int r = records_read(tasks, until_ns);
+
+	if (r == 1)
+		return r;
+	close(tasks->fd);
+	tasks->fd = -1;
+	if (r == 0 && tasks->blocked_count)
+		qsort(tasks->blocked, tasks->blocked_count, sizeof(*tasks->blocked), blocked_compare);
+	return r;
+}
+
+int32_t sysv_tasks_blocked(const struct sysv_tasks *tasks, uint32_t ipcns, uint32_t kind, int32_t id)
+{
+	struct sysv_blocked key = {.ipcns = ipcns, .kind = kind, .id = id}, *found;
+
+	if (!tasks->blocked_count)
+		return 0;
+	found = bsearch(&key, tasks->blocked, tasks->blocked_count, sizeof(key), blocked_compare);
+	return found ? found->tgid : 0;
+}
+
+void sysv_tasks_fini(struct sysv_tasks *tasks)
+{
+	if (tasks->fd >= 0)
+		close(tasks->fd);
+	free(tasks->namespaces);
+	free(tasks->blocked);
+	*tasks = (struct sysv_tasks){.fd = -1};
+}
