@@ -131,7 +131,7 @@ void value_want(const struct gb_option *option, char *buf, size_t buf_size)
 		form = "a number or a range such as \"8000-8999\"";
 		break;
 	case GB_OPTION_TYPE_STRING:
-		form = "a string in quotes";
+		form = option->min < option->max ? "a number, or a string in quotes" : "a string in quotes";
 		break;
 	case GB_OPTION_TYPE_STRINGS:
 		form = "a list of strings such as (\"a\", \"b\")";

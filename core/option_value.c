@@ -272,9 +272,11 @@ static int string_decode(const char *text, struct arena *arena, const char **ret
 	return 0;
 }
 
-/* Which types take a value that was written as this kind. */
-static bool kind_fits(uint32_t type, enum value_kind kind)
+/* Whether the option takes a value that was written as this kind. */
+static bool kind_fits(const struct gb_option *option, enum value_kind kind)
 {
+	uint32_t type = option->type;
+
 	switch (kind) {
 	case VALUE_TEXT:
 		return true;
@@ -282,7 +284,8 @@ static bool kind_fits(uint32_t type, enum value_kind kind)
 		return type != GB_OPTION_TYPE_BOOL && type != GB_OPTION_TYPE_INTEGER && type != GB_OPTION_TYPE_STRINGS;
 	case VALUE_NUMBER:
 		return type == GB_OPTION_TYPE_INTEGER || type == GB_OPTION_TYPE_SIZE ||
-		       type == GB_OPTION_TYPE_DURATION || type == GB_OPTION_TYPE_RANGE;
+		       type == GB_OPTION_TYPE_DURATION || type == GB_OPTION_TYPE_RANGE ||
+		       (type == GB_OPTION_TYPE_STRING && option->min < option->max);
 	case VALUE_BOOL:
 		return type == GB_OPTION_TYPE_BOOL;
 	case VALUE_FRACTION:
@@ -329,7 +332,7 @@ int value_decode(const struct gb_option *option, const struct value *value, stru
 {
 	int rc = -EINVAL;
 
-	if (kind_fits(option->type, value->kind))
+	if (kind_fits(option, value->kind))
 		rc = scalar_decode(option, value->text, arena, field, want, want_size);
 	if (rc == -ERANGE)
 		option_range(option, want, want_size);

@@ -133,6 +133,9 @@ enum gb_level { GB_LOG_ERROR = 3, GB_LOG_WARNING = 4, GB_LOG_INFO = 6, GB_LOG_DE
  *   GB_OPTION_TYPE_GROUPS        struct gb_groups           ({ ... }, { ... })
  *   GB_OPTION_TYPE_RANGE         struct gb_range            8080, or "8000-8999"
  *   GB_OPTION_TYPE_CIDR          struct gb_cidr             "10.0.0.0/8", "2001:db8::/32", "192.0.2.1"
+ *
+ * A string option with `min` below `max` takes a whole number without quotes, too, as its decimal text; the plugin checks
+ * what it means. (Elsewhere a number is refused: 012 would silently become "12".)
  */
 enum gb_option_type {
 	GB_OPTION_TYPE_BOOL = 1,

@@ -329,6 +329,35 @@ static const struct {
 	 "--set fake.action=x: plugin \"fake\": action = \"x\", want report, shutdown or destroy"},
 };
 
+/* Only where the option asks for it: what 012 means is not for every string to guess. */
+START_TEST(a_string_may_take_a_number)
+{
+	static const struct gb_option options[] = {{.key = "key",
+						    .type = GB_OPTION_TYPE_STRING,
+						    .offset = offsetof(struct fake_config, label),
+						    .min = INT32_MIN,
+						    .max = UINT32_MAX,
+						    .help = "a key"}};
+	static const struct {
+		const char *text, *label;
+	} good[] = {
+		{"key = 4711;", "4711"}, {"key = -1;", "-1"}, {"key = 0x10;", "16"}, {"key = \"0x1/0x3\";", "0x1/0x3"}};
+	struct option_table table = fake;
+	struct settings *settings;
+
+	table.options = options;
+	table.count = 1;
+	for (size_t i = 0; i < GB_COUNT(good); i++) {
+		settings = decode(&table, good[i].text, NULL);
+		ck_assert_msg(settings != NULL, "%s: %s", good[i].text, problems_text);
+		ck_assert_str_eq(((const struct fake_config *)settings_data(settings))->label, good[i].label);
+		settings_free(settings);
+	}
+	ck_assert_ptr_null(decode(&table, "key = true;", NULL));
+	ck_assert_str_eq(problems_text, "f.cfg:1: plugin \"fake\": key = true, want a number, or a string in quotes");
+}
+END_TEST
+
 START_TEST(bad_values_are_said)
 {
 	ck_assert_ptr_null(decode(&fake, bad[_i].text, bad[_i].set));
@@ -663,6 +692,7 @@ int main(void)
 	tcase_add_test(option, no_group_is_all_defaults);
 	tcase_add_test(option, values_reach_every_field);
 	tcase_add_test(option, overrides_win);
+	tcase_add_test(option, a_string_may_take_a_number);
 	tcase_add_loop_test(option, bad_values_are_said, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(option, long_texts_are_refused_and_cut);
 	tcase_add_test(option, equality_is_deep);
