@@ -23,8 +23,12 @@ enum { /* in rule_options[], behind the seven of GB_OWNER_MATCH_OPTIONS() */
 static const struct gb_option rule_options[] = {
 	GB_OWNER_MATCH_OPTIONS(struct sysv_rule, owner),
 	[RULE_KIND] = GB_OPTION_ENUM("kind", struct sysv_rule, kind, NULL, kinds, "kind of object"),
-	[RULE_KEY] = GB_OPTION_STRING("key", struct sysv_rule, key, NULL,
-				      "the object's key, or VALUE/MASK for all keys that begin alike"),
+	[RULE_KEY] = {.key = "key",
+		      .type = GB_OPTION_TYPE_STRING,
+		      .offset = offsetof(struct sysv_rule, key),
+		      .min = INT32_MIN, /* a number needs no quotes */
+		      .max = UINT32_MAX,
+		      .help = "the object's key, or VALUE/MASK for all keys that begin alike"},
 	[RULE_OWNER_UID] = GB_OPTION_INTEGER("owner_uid", struct sysv_rule, owner_uid, NULL, 0, 4294967294,
 					     "user id of the object's owner or creator"),
 	[RULE_TIMEOUT] = GB_OPTION_DURATION("timeout", struct sysv_rule, timeout_ns, NULL, TIMEOUT_LEAST, TIMEOUT_MOST,

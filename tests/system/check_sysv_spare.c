@@ -423,7 +423,8 @@ START_TEST(a_key_that_is_none_is_refused)
 	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = {&ipc}});
 	lab_daemon_stop(&daemon_);
 	lab_write_file(daemon_.config, 0600,
-		       "ghostbuster: { control = \"" LAB_DIR "/daemon/control.sock\"; };\n"
+		       "ghostbuster: { journal: { format = \"json\"; }; control = \"" LAB_DIR
+		       "/daemon/control.sock\"; };\n"
 		       "plugins: { sysv_ipc: { enabled = true;\n  rules = ( { key = \"ae*\"; } ); }; };\n");
 	lab_daemon_again(&daemon_, &(struct lab_setup){0});
 	ck_assert_int_eq(lab_daemon_exit(&daemon_), 4);
