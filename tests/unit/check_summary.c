@@ -5,20 +5,37 @@
 #include "summary.h"
 #include "word.h"
 
-/* The value of `key` in the first line that has `event`; the caller's reference is leaked to the end of the test. */
+static json_t *kept; /* what value_of() lent */
+
+/* The value of `key` in the first line that has `event`; lent until the end of the test. */
 static json_t *value_of(const char *event, const char *key)
 {
 	char *text = calloc(1, 8 << 20), *line, *rest = NULL;
+	json_t *value = NULL;
 
+	ck_assert_ptr_nonnull(text);
 	ck_assert_int_eq(journal_flush(engine.journal), 0);
 	ck_assert_int_ge(pread(journal_fd, text, (8 << 20) - 1, 0), 0);
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		json_t *value = strstr(line, event) ? json_object_get(json_loads(line, 0, NULL), key) : NULL;
-
-		if (value)
-			return value;
+	for (line = strtok_r(text, "\n", &rest); line && !value; line = strtok_r(NULL, "\n", &rest)) {
+		if (!strstr(line, event))
+			continue;
+		json_array_append_new(kept, json_loads(line, 0, NULL));
+		value = json_object_get(json_array_get(kept, json_array_size(kept) - 1), key);
 	}
-	return NULL;
+	free(text);
+	return value;
+}
+
+static void make(void)
+{
+	setup();
+	kept = json_array();
+}
+
+static void unmake(void)
+{
+	json_decref(kept);
+	teardown();
 }
 
 static long number_of(const char *event, const char *key)
@@ -127,7 +144,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, make, unmake);
 	tcase_add_test(tcase, a_storm);
 	tcase_add_test(tcase, each_its_line);
 	tcase_add_test(tcase, told_when_it_closes);
