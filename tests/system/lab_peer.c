@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,4 +35,25 @@ long deed_loopback(const long *args)
 
 	memcpy(request.ifr_name, "lo", sizeof("lo"));
 	return fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? -errno : 0;
+}
+
+long deed_leak_many(const long *args)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)args[0]), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	long leaked = 0;
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, 16) < 0)
+		return -errno;
+	for (; leaked < args[1]; leaked++) {
+		_cleanup_close_ int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (client < 0 || connect(client, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		    accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0)
+			return -errno;
+	}
+	close(listener);
+	return leaked;
 }

@@ -6,5 +6,6 @@
 long deed_option_read(const long *args); /* fd, level, option -> int value */
 long deed_fin_timeout(const long *args); /* seconds: tcp_fin_timeout of the actor's namespace */
 long deed_loopback(const long *args);    /* up or down */
+long deed_leak_many(const long *args);   /* port, count: listens, connects to itself, accepts, forgets -> leaked */
 
 #endif
