@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ipc.h"
 
@@ -100,7 +101,7 @@ static void item_remove(struct removal *removal, struct gb_reap_item *item)
 {
 	const struct sysv_proof *proof = proof_of(item);
 	struct sysv_object left = object_of(proof);
-	uint64_t page = 4096;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	int r;
 
 	if (!proof_holds(removal, item))
