@@ -18,6 +18,8 @@
 #define IDS_SHM 2
 #define XA_LEVELS 6
 #define DEPARTED_MAX 8192
+#define SIGNAL_STOP_STOPPED 0x00000001
+#define PF_FROZEN 0x00010000 /* before 6.1 */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -195,6 +197,15 @@ static __always_inline bool blocked_read(struct sysv_sighting *seen, struct task
 #error "which registers hold a system call's number and first argument?"
 #endif
 
+/* One that was stopped while it slept has left the list that it slept on, and what it will go back to is not known here. */
+static __always_inline bool paused_read(struct sysv_sighting *seen, struct task_struct *task)
+{
+	seen->kind = SYSV_KINDS;
+	seen->id = -1;
+	return task->signal->flags & SIGNAL_STOP_STOPPED || task->ptrace || task->flags & PF_FROZEN ||
+	       BPF_CORE_READ_BITFIELD(task, frozen);
+}
+
 static __always_inline void elder_note(struct task_struct *task, __u32 ipcns)
 {
 	struct sysv_elder_key key = {.ipcns = ipcns, .uid = task->real_cred->euid.val};
@@ -231,7 +242,7 @@ int sysv_tasks(struct bpf_iter__task *ctx)
 	known = bpf_map_lookup_elem(&namespaces, &seen.ipcns);
 	if (!known || *known != now)
 		seen.flags = SYSV_NAMESPACE;
-	if (has_pt_regs && task->mm && blocked_read(&seen, task))
+	if (task->mm && (has_pt_regs ? blocked_read(&seen, task) : paused_read(&seen, task)))
 		seen.flags |= SYSV_BLOCKED;
 	if (!seen.flags)
 		return 0;
@@ -469,9 +480,8 @@ int BPF_PROG(sysv_exit, struct task_struct *task)
 
 	if (task->signal->live.counter > 0) /* not the last thread */
 		return 0;
-	if (!(ns->ids[0].in_use | ns->ids[1].in_use | ns->ids[2].in_use) || pid->count.refs.counter <= 1)
-		return 0;
-	if (!ipcns_in_scope(ns->ns.inum))
+	if (!(ns->ids[0].in_use | ns->ids[1].in_use | ns->ids[2].in_use) || pid->count.refs.counter <= 1 ||
+	    !ipcns_in_scope(ns->ns.inum))
 		return 0;
 	gone = bpf_map_lookup_elem(&scratch, &zero);
 	if (!gone)

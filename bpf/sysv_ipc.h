@@ -21,7 +21,7 @@ struct sysv_sighting {
 	__u32 in_use[SYSV_KINDS]; /* objects in the namespace */
 	__u32 used_sems;          /* semaphores in all its sets */
 	__u8 flags;               /* enum sysv_sighting_flag */
-	__u8 kind;                /* of the object, with SYSV_BLOCKED */
+	__u8 kind;                /* of the object, with SYSV_BLOCKED; SYSV_KINDS: of any that can be waited for */
 	__u16 reserved[3];
 };
 

@@ -17,8 +17,10 @@ static void facts_tell(const struct sysv *sysv)
 		host->fact(host, "tier",
 			   "whose an object is cannot be read (lockdown, or before Linux 5.9): nothing is removed");
 	else if (!sysv->kernel.blocked)
-		host->fact(host, "tier",
-			   "reads whose an object is; a sleeper that is stopped is not seen (before Linux 5.15)");
+		host->fact(
+			host, "tier",
+			"reads whose an object is; a paused process protects all queues and semaphores of its namespace "
+			"(before Linux 5.15)");
 	else
 		host->fact(host, "tier", "reads whose an object is, and who sleeps on it");
 }

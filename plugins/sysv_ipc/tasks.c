@@ -119,14 +119,22 @@ int sysv_tasks_read(struct sysv_tasks *tasks, uint64_t until_ns)
 	return r;
 }
 
+static int32_t blocked_find(const struct sysv_tasks *tasks, const struct sysv_blocked *key)
+{
+	const struct sysv_blocked *found = NULL;
+
+	if (tasks->blocked_count)
+		found = bsearch(key, tasks->blocked, tasks->blocked_count, sizeof(*key), blocked_compare);
+	return found ? found->tgid : 0;
+}
+
 int32_t sysv_tasks_blocked(const struct sysv_tasks *tasks, uint32_t ipcns, uint32_t kind, int32_t id)
 {
-	struct sysv_blocked key = {.ipcns = ipcns, .kind = kind, .id = id}, *found;
+	int32_t tgid = blocked_find(tasks, &(struct sysv_blocked){.ipcns = ipcns, .kind = kind, .id = id});
 
-	if (!tasks->blocked_count)
-		return 0;
-	found = bsearch(&key, tasks->blocked, tasks->blocked_count, sizeof(key), blocked_compare);
-	return found ? found->tgid : 0;
+	if (!tgid && kind != SYSV_SHM)
+		tgid = blocked_find(tasks, &(struct sysv_blocked){.ipcns = ipcns, .kind = SYSV_KINDS, .id = -1});
+	return tgid;
 }
 
 void sysv_tasks_fini(struct sysv_tasks *tasks)

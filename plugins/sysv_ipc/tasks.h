@@ -37,7 +37,7 @@ int sysv_tasks_begin(struct sysv_tasks *tasks, const struct sysv_kernel *kernel)
 /* 1 at `until_ns`, 0 when complete, -errno. */
 int sysv_tasks_read(struct sysv_tasks *tasks, uint64_t until_ns);
 
-/* A process with a task in a call that sleeps on the object; 0: none. */
+/* A process with a task that sleeps on the object, or that is paused and may (where that cannot be told); 0: none. */
 int32_t sysv_tasks_blocked(const struct sysv_tasks *tasks, uint32_t ipcns, uint32_t kind, int32_t id);
 void sysv_tasks_fini(struct sysv_tasks *tasks);
 
