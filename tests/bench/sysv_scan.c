@@ -59,7 +59,8 @@ static void daemon_start(struct lab_daemon *daemon, const struct lab_ipc *ipc, c
 						     .options = open ? "action = \"report\";" : "",
 						     .more = open ? "mode = \"observe\";"
 								  : "guard: { rate = 1000000; burst = 1000000; };",
-						     .ipc = {ipc}});
+						     .ipc = {ipc},
+						     .open = open});
 }
 
 static void namespaces_measure(void)
@@ -79,11 +80,9 @@ static void namespaces_measure(void)
 		}
 	}
 	lab_sleep_ms(500);
-	setenv("EGHOSTBUSTER_TEST_OPEN_SCOPE", "1", 1);
 	daemon_start(&daemon, &ipc, "1h", true);
 	scans_measure(&daemon, "1000 namespaces");
 	lab_daemon_stop(&daemon);
-	unsetenv("EGHOSTBUSTER_TEST_OPEN_SCOPE");
 	for (int i = 0; i < NAMESPACES; i++) {
 		kill(pids[i], SIGKILL);
 		waitpid(pids[i], NULL, 0);

@@ -245,7 +245,7 @@ void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup 
 	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n  scope: { ipcns = (",
 		daemon->control);
-	for (size_t i = 0; i < sizeof(setup->ipc) / sizeof(setup->ipc[0]) && setup->ipc[i] && !lab_open_scope(); i++)
+	for (size_t i = 0; i < sizeof(setup->ipc) / sizeof(setup->ipc[0]) && setup->ipc[i] && !setup->open; i++)
 		fprintf(file, "%s\"%s\"", i ? ", " : "", setup->ipc[i]->path);
 	fprintf(file,
 		"); };\n  %s\n};\nplugins: {\n  sysv_ipc: {\n    enabled = true;\n    timeout = \"%s\";\n    %s\n  };\n};\n",

@@ -54,6 +54,7 @@ struct lab_ipc_setup {
 	const char *options; /* more of sysv_ipc */
 	const char *more;    /* more of ghostbuster */
 	const struct lab_ipc *ipc[4];
+	bool open; /* the scope: for those that observe only */
 };
 void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup *setup);
 
