@@ -70,9 +70,7 @@ static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tic
 	bpf_program__set_autoload(skel->progs.close_wait_look, form->looks);
 	bpf_program__set_autoload(skel->progs.close_wait_release, form->acts);
 	bpf_map__set_max_entries(skel->maps.suspects, max_tracked);
-	bpf_map__set_max_entries(skel->maps.condemned, max_tracked);
-	bpf_map__set_max_entries(skel->maps.wanted_inodes, max_tracked);
-	bpf_map__set_max_entries(skel->maps.probes, max_tracked);
+	bpf_map__set_max_entries(skel->maps.wanted_inodes, form->looks ? 1 : max_tracked);
 	r = tcp_close_wait_bpf__load(skel);
 	if (r < 0) {
 		tcp_close_wait_bpf__destroy(skel);
@@ -277,19 +275,32 @@ void cw_kernel_tell_probe(const struct cw_kernel *kernel, bool probing, uint64_t
 	kernel->skel->bss->probing = probing;
 }
 
-int cw_kernel_condemn(const struct cw_kernel *kernel, uint64_t sock, const struct cw_condemned *doomed)
+int cw_kernel_condemn(const struct cw_kernel *kernel, const uint64_t *socks, const struct cw_condemned *doomed,
+		      uint32_t count)
 {
-	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock, doomed, BPF_ANY);
+	return bpf_map_update_batch(bpf_map__fd(kernel->skel->maps.condemned), socks, doomed, &count, NULL);
 }
 
-int cw_kernel_sentence(const struct cw_kernel *kernel, uint64_t sock, struct cw_condemned *ret_condemned)
+int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_sentence *ret_sentences, uint32_t *ret_count)
 {
-	return bpf_map_lookup_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock, ret_condemned);
-}
+	static uint64_t keys[CW_CONDEMNED_MAX]; /* one thread, never re-entered */
+	static struct cw_condemned values[CW_CONDEMNED_MAX];
+	int map = bpf_map__fd(kernel->skel->maps.condemned), r = 0;
+	uint32_t position = 0, taken = 0;
 
-void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock)
-{
-	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock);
+	while (r == 0 && taken < CW_CONDEMNED_MAX) {
+		uint32_t count = CW_CONDEMNED_MAX - taken;
+
+		r = bpf_map_lookup_and_delete_batch(map, taken ? &position : NULL, &position, keys, values, &count,
+						    NULL);
+		if (r < 0 && r != -ENOENT) /* -ENOENT: that was the last batch, and what it brought counts */
+			return r;
+		for (uint32_t i = 0; i < count; i++)
+			ret_sentences[taken + i] = (struct cw_sentence){.sock = keys[i], .condemned = values[i]};
+		taken += count;
+	}
+	*ret_count = taken;
+	return 0;
 }
 
 int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)

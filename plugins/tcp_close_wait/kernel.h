@@ -66,9 +66,17 @@ int cw_kernel_probe_find(const struct cw_kernel *kernel, uint64_t sock, struct c
 void cw_kernel_probe_end(const struct cw_kernel *kernel, uint64_t sock);
 void cw_kernel_tell_probe(const struct cw_kernel *kernel, bool probing, uint64_t interval_ns);
 
-int cw_kernel_condemn(const struct cw_kernel *kernel, uint64_t sock, const struct cw_condemned *condemned);
-int cw_kernel_sentence(const struct cw_kernel *kernel, uint64_t sock, struct cw_condemned *ret_condemned);
-void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock);
+#define CW_CONDEMNED_MAX 16384 /* at the same time */
+
+struct cw_sentence {
+	uint64_t sock;
+	struct cw_condemned condemned;
+};
+
+/* Tells the next pass about sockets, in one system call; and takes all answers back, leaving nothing condemned. */
+int cw_kernel_condemn(const struct cw_kernel *kernel, const uint64_t *socks, const struct cw_condemned *doomed,
+		      uint32_t count);
+int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_sentence *ret_sentences, uint32_t *ret_count);
 
 /* The inode numbers for CW_PASS_HOLDERS where !looks. */
 int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode);

@@ -240,22 +240,28 @@ static int restore_compare(const void *a, const void *b)
 	return (x->netns > y->netns) - (x->netns < y->netns);
 }
 
-void cw_probe_restore_all(struct cw *cw)
+static void restore_some(struct cw *cw, const struct cw_due *list, size_t count)
 {
-	struct cw_due *list = cw->restores;
-	size_t count = cw->restore_count;
+	static struct cw_sentence answers[CW_CONDEMNED_MAX]; /* one thread, never re-entered */
+	uint32_t answered;
 
-	if (!count)
-		return;
-	qsort(list, count, sizeof(*list), restore_compare);
 	for (size_t i = 0; i < count; i++)
-		cw_kernel_condemn(&cw->kernel, list[i].sock,
-				  &(struct cw_condemned){.cookie = list[i].at_ns, .task = CW_TASK_RESTORE});
+		cw_kernel_condemn(&cw->kernel, &list[i].sock,
+				  &(struct cw_condemned){.cookie = list[i].at_ns, .task = CW_TASK_RESTORE}, 1);
 	for (size_t i = 0; i < count; i++)
 		if (i == 0 || list[i].netns != list[i - 1].netns)
 			cw_namespace_pass(cw, list[i].netns, 0, -1);
-	for (size_t i = 0; i < count; i++)
-		cw_kernel_pardon(&cw->kernel, list[i].sock);
+	cw_kernel_drain(&cw->kernel, answers, &answered);
+}
+
+void cw_probe_restore_all(struct cw *cw)
+{
+	size_t count = cw->restore_count;
+
+	if (count)
+		qsort(cw->restores, count, sizeof(*cw->restores), restore_compare);
+	for (size_t at = 0; at < count; at += CW_CONDEMNED_MAX)
+		restore_some(cw, cw->restores + at, count - at < CW_CONDEMNED_MAX ? count - at : CW_CONDEMNED_MAX);
 	cw->restore_count = 0;
 }
 

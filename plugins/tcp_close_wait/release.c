@@ -9,10 +9,13 @@
 
 #include "cw.h"
 
-#define CHUNK 16384
+#define CHUNK CW_CONDEMNED_MAX
 #define FRESH_NS (1 * GB_SECOND) /* a look at the holders this young needs no repeating */
 
-static struct gb_reap_item *chunk[CHUNK]; /* one thread, never re-entered */
+/* One thread, never re-entered. */
+static struct gb_reap_item *chunk[CHUNK];
+static struct cw_sentence sentences[CHUNK]; /* sorted by socket */
+static uint32_t sentence_count;
 
 static const struct cw_proof *proof_of(const struct gb_reap_item *item)
 {
@@ -43,27 +46,54 @@ static size_t chunk_fill(struct gb_reap *reap)
 	return count;
 }
 
-/* Tells the kernel whom the passes are about. */
-static void chunk_condemn(const struct cw *cw, size_t count)
+/* What an iterator does under the lock: to ask a peer, and where the kernel can, to destroy. */
+static bool by_iterator(const struct cw *cw, const struct gb_reap_item *item)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct cw_proof *proof = proof_of(chunk[i]);
-		struct cw_condemned doomed = {.cookie = proof->cookie,
-					      .timeout_ns = proof->timeout_ns,
-					      .task = proof->probe ? CW_TASK_PROBE : CW_TASK_DESTROY};
-		int r = cw->kernel.looks ? cw_kernel_condemn(&cw->kernel, proof->sock, &doomed)
-					 : cw_kernel_want_inode(&cw->kernel, proof->inode);
-
-		if (r < 0)
-			cw_item_set(chunk[i], GB_FAILED, r, "no room to condemn it");
-	}
+	return cw->kernel.releases || (cw->kernel.acts && proof_of(item)->probe);
 }
 
-static void chunk_pardon(const struct cw *cw, size_t count)
+/* Tells the kernel whom the next pass is about: who is undecided, and of these only what an iterator is to release. */
+static int chunk_condemn(const struct cw *cw, size_t count, bool to_release)
+{
+	static struct cw_condemned doomed[CHUNK];
+	static uint64_t socks[CHUNK];
+	uint32_t wanted = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct cw_proof *proof = proof_of(chunk[i]);
+
+		if (chunk[i]->outcome != GB_PENDING || (to_release && !by_iterator(cw, chunk[i])))
+			continue;
+		doomed[wanted] = (struct cw_condemned){.cookie = proof->cookie,
+						       .timeout_ns = proof->timeout_ns,
+						       .task = proof->probe ? CW_TASK_PROBE : CW_TASK_DESTROY};
+		socks[wanted++] = proof->sock;
+	}
+	return wanted ? cw_kernel_condemn(&cw->kernel, socks, doomed, wanted) : 0;
+}
+
+static int sentence_compare(const void *a, const void *b)
+{
+	uint64_t x = ((const struct cw_sentence *)a)->sock, y = ((const struct cw_sentence *)b)->sock;
+
+	return (x > y) - (x < y);
+}
+
+/* Takes the answers; nobody is condemned afterwards. */
+static int chunk_drain(const struct cw *cw)
+{
+	int r = cw_kernel_drain(&cw->kernel, sentences, &sentence_count);
+
+	if (r == 0 && sentence_count)
+		qsort(sentences, sentence_count, sizeof(sentences[0]), sentence_compare);
+	return r;
+}
+
+static void inodes_tell(const struct cw *cw, size_t count, bool want)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (cw->kernel.looks)
-			cw_kernel_pardon(&cw->kernel, proof_of(chunk[i])->sock);
+		if (want)
+			cw_kernel_want_inode(&cw->kernel, proof_of(chunk[i])->inode);
 		else
 			cw_kernel_unwant_inode(&cw->kernel, proof_of(chunk[i])->inode);
 	}
@@ -85,33 +115,46 @@ static const char *holders_compare(const struct cw *cw, const struct cw_proof *p
 	return cw_holders_digest(held, count) == proof->holders_digest ? NULL : "holders-changed";
 }
 
+static int holders_look(struct cw *cw, size_t count, struct cw_holders *holders)
+{
+	int r = cw->kernel.looks ? chunk_condemn(cw, count, false) : 0;
+
+	if (r < 0)
+		return r;
+	if (!cw->kernel.looks)
+		inodes_tell(cw, count, true);
+	cw_kernel_tell_holders(&cw->kernel, 0, true);
+	r = cw_holders_begin(holders, &cw->kernel);
+	if (r == 0)
+		r = cw_holders_read(holders, UINT64_MAX);
+	cw_kernel_tell_holders(&cw->kernel, cw->sweep.started_ns, false);
+	if (!cw->kernel.looks)
+		inodes_tell(cw, count, false);
+	return r;
+}
+
 /* What has waited in the queue is compared with its holders of now. */
 static int chunk_holders_check(struct cw *cw, size_t count)
 {
 	struct cw_holders holders = {.fd = -1};
 	uint64_t now = cw_now(cw);
 	bool stale = false;
-	int r;
+	int r, drained;
 
 	for (size_t i = 0; i < count; i++)
 		stale |= proof_of(chunk[i])->judged_ns + FRESH_NS < now;
 	if (!stale)
 		return 0;
-	cw_kernel_tell_holders(&cw->kernel, 0, true);
-	r = cw_holders_begin(&holders, &cw->kernel);
-	if (r == 0)
-		r = cw_holders_read(&holders, UINT64_MAX);
-	cw_kernel_tell_holders(&cw->kernel, cw->sweep.started_ns, false);
+	r = holders_look(cw, count, &holders);
+	drained = cw->kernel.looks ? chunk_drain(cw) : 0;
 	for (size_t i = 0; i < count && r == 0; i++) {
 		const char *reason = holders_compare(cw, proof_of(chunk[i]), &holders);
 
-		if (!reason || chunk[i]->outcome != GB_PENDING)
-			continue;
-		cw_kernel_pardon(&cw->kernel, proof_of(chunk[i])->sock);
-		cw_item_set(chunk[i], GB_SPARED, 0, reason);
+		if (reason && chunk[i]->outcome == GB_PENDING)
+			cw_item_set(chunk[i], GB_SPARED, 0, reason);
 	}
 	cw_holders_fini(&holders);
-	return r;
+	return r < 0 ? r : drained;
 }
 
 static int release_open(void *arg)
@@ -176,9 +219,10 @@ static void unseen_set(const struct cw *cw, struct gb_reap_item *item)
 
 static void outcome_set(const struct cw *cw, struct gb_reap_item *item)
 {
-	struct cw_condemned doomed = {0};
+	const struct cw_sentence key = {.sock = proof_of(item)->sock};
+	const struct cw_sentence *sentence = bsearch(&key, sentences, sentence_count, sizeof(key), sentence_compare);
+	struct cw_condemned doomed = sentence ? sentence->condemned : (struct cw_condemned){0};
 
-	cw_kernel_sentence(&cw->kernel, proof_of(item)->sock, &doomed);
 	switch ((enum cw_verdict)doomed.verdict) {
 	case CW_UNSEEN:
 		unseen_set(cw, item);
@@ -211,40 +255,47 @@ static void known_settle(struct cw *cw, const struct gb_reap_item *item)
 		cw_known_remove(&cw->known, known);
 }
 
-/* What an iterator does under the lock: to ask a peer, and where the kernel can, to destroy. */
-static bool by_iterator(const struct cw *cw, const struct gb_reap_item *item)
+/* Begins the probes among what an iterator releases. 1 when there is anything for it to do. */
+static int probes_begin(struct cw *cw, size_t count)
 {
-	return cw->kernel.releases || (cw->kernel.acts && proof_of(item)->probe);
-}
+	int any = 0;
 
-static void chunk_release(struct cw *cw, size_t count)
-{
-	bool any = false, asks = false;
-
-	for (size_t i = 0; i < count; i++) {
-		if (chunk[i]->outcome != GB_PENDING)
-			continue;
-		if (!by_iterator(cw, chunk[i]))
-			cw_kernel_pardon(&cw->kernel, proof_of(chunk[i])->sock);
-		else
-			any = true;
-		if (by_iterator(cw, chunk[i]) && proof_of(chunk[i])->probe)
-			asks |= cw_probe_begin(cw, chunk[i]) == 0;
-	}
-	if (!any)
-		return;
-	chunk_pass(cw, count, false);
-	if (cw->kernel.releases)
-		chunk_pass(cw, count, true);
 	for (size_t i = 0; i < count; i++) {
 		if (chunk[i]->outcome != GB_PENDING || !by_iterator(cw, chunk[i]))
 			continue;
-		outcome_set(cw, chunk[i]);
+		any = 1;
+		if (proof_of(chunk[i])->probe)
+			cw_probe_begin(cw, chunk[i]);
+	}
+	return any;
+}
+
+static int chunk_release(struct cw *cw, size_t count)
+{
+	int r = probes_begin(cw, count), drained;
+
+	if (r == 0)
+		return 0;
+	r = chunk_condemn(cw, count, true);
+	if (r == 0) {
+		chunk_pass(cw, count, false);
+		if (cw->kernel.releases)
+			chunk_pass(cw, count, true);
+	}
+	drained = chunk_drain(cw);
+	r = r < 0 ? r : drained;
+	for (size_t i = 0; i < count; i++) {
+		if (!by_iterator(cw, chunk[i]))
+			continue;
+		if (chunk[i]->outcome == GB_PENDING && r < 0)
+			cw_item_set(chunk[i], GB_FAILED, r, "the condemned cannot be told to the kernel");
+		else if (chunk[i]->outcome == GB_PENDING)
+			outcome_set(cw, chunk[i]);
 		if (proof_of(chunk[i])->probe && chunk[i]->outcome != GB_DEFERRED)
 			cw_probe_abort(cw, chunk[i]);
 	}
-	if (asks)
-		cw->host->wake_at(cw->host, cw_agenda_next(&cw->agenda, UINT64_MAX));
+	cw->host->wake_at(cw->host, cw_agenda_next(&cw->agenda, UINT64_MAX));
+	return r;
 }
 
 int cw_reap(struct cw *cw, struct gb_reap *reap)
@@ -253,7 +304,6 @@ int cw_reap(struct cw *cw, struct gb_reap *reap)
 	int r;
 
 	qsort(chunk, count, sizeof(chunk[0]), netns_compare);
-	chunk_condemn(cw, count);
 	r = chunk_holders_check(cw, count);
 	for (size_t i = 0; i < count && r == 0; i++)
 		if (chunk[i]->outcome == GB_PENDING && proof_of(chunk[i])->probe && !cw->kernel.acts)
@@ -265,7 +315,6 @@ int cw_reap(struct cw *cw, struct gb_reap *reap)
 		chunk_release(cw, count);
 	if (r == 0 && !cw->kernel.releases)
 		cw_release_by_diag(cw, chunk, count);
-	chunk_pardon(cw, count);
 	for (size_t i = 0; i < count; i++) {
 		if (chunk[i]->outcome == GB_PENDING)
 			cw_item_set(chunk[i], GB_FAILED, r, "its holders cannot be looked at");
