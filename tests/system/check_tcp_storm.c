@@ -84,7 +84,6 @@ START_TEST(the_rate_is_kept_to_the_second)
 	begun = lab_now_ms();
 	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1s",
 						      .guard = "rate = 300; burst = 300; owner_grace = 0;",
-						      .arg = {"--set", "ghostbuster.journal.summary=false"},
 						      .net = {&scene.net}});
 	while (reaped(&daemon) < COUNT) {
 		uint64_t elapsed = lab_now_ms() - begun;

@@ -50,7 +50,8 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 	FILE *file = open_memstream(&text, &size);
 
 	lab_require(file, "out of memory");
-	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n", daemon->control);
+	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; summary = false; };\n  control = \"%s\";\n",
+		daemon->control);
 	write_scope(file, setup);
 	fprintf(file, "  guard: { %s };\n  %s\n};\n", setup->guard ? setup->guard : "", setup->more ? setup->more : "");
 	fprintf(file, "plugins: {\n  tcp_close_wait: {\n    enabled = true;\n    timeout = \"%s\";\n",
