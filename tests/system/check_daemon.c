@@ -163,7 +163,7 @@ START_TEST(an_owner_that_dies_trips_the_breaker)
 	other = (struct lab_scene){.net = frail.net};
 	lab_scene_in(&other, LAB_IPV4, PORT + 1);
 	lab_must(&frail.server, deed_default_sigpipe, 0);
-	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1s", .net = {&frail.net}});
+	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1s", .guard = " ", .net = {&frail.net}});
 	lab_scene_leak(&frail, &leak);
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = leak.remote));
 	lab_do(&frail.server, deed_send, leak.server_fd, 1, 0);

@@ -129,7 +129,7 @@ START_TEST(an_exempt_namespace_is_spared)
 	lab_net_make_named(&exempt.net, "green");
 	lab_scene_in(&exempt, LAB_IPV4, PORT);
 	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1s",
-						      .guard = "exempt = ( { netns = \"green\"; } );",
+						      .guard = LAB_CALM "exempt = ( { netns = \"green\"; } );",
 						      .net = {&open.net, &exempt.net}});
 	lab_scene_leak(&exempt, &spared);
 	lab_scene_leak(&open, &leak);

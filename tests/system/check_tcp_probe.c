@@ -243,10 +243,11 @@ int main(void)
 	tcase_add_loop_test(tcase, a_silent_half_close_answers_and_gets_its_late_answer, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, a_fully_closed_peer_answers_with_a_reset, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, a_vanished_peer_is_condemned_by_its_silence, 0, LAB_METHOD_COUNT);
-	tcase_add_loop_test(tcase, auto_asks_when_a_closed_peer_would_no_longer_answer, 0, 3 * LAB_METHOD_COUNT + 1);
 	tcase_add_loop_test(tcase, where_the_application_asks_itself_it_is_not_asked, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, values_of_its_own_are_left_to_the_application, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, an_interrupted_probe_is_tidied_up_after, 0, 2 * LAB_METHOD_COUNT);
 	tcase_add_test(tcase, observing_asks_nobody);
+	tcase = lab_tcase(suite, "automatic", 150);
+	tcase_add_loop_test(tcase, auto_asks_when_a_closed_peer_would_no_longer_answer, 0, 3 * LAB_METHOD_COUNT + 1);
 	return lab_main(suite);
 }

@@ -218,12 +218,14 @@ END_TEST
 /* The timeout that counts is the command line's. */
 START_TEST(the_command_line_sets_the_timeout)
 {
+	const char *method = lab_method(lab_has_method("iterator") ? 0 : 1);
 	struct lab_connection leak;
 	struct lab_daemon daemon;
 	struct lab_scene scene;
 
 	lab_scene_make(&scene, LAB_IPV4, PORT);
 	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1h",
+						      .method = method,
 						      .arg = {"--set", "tcp_close_wait.timeout=1s"},
 						      .net = {&scene.net}});
 	lab_scene_leak(&scene, &leak);

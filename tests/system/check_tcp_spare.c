@@ -14,6 +14,9 @@
 #ifndef SOL_TCP
 #define SOL_TCP 6
 #endif
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 #define PORT 8080
 
@@ -74,6 +77,10 @@ START_TEST(a_half_closed_stream_survives_ten_timeouts)
 	for (int i = 0; i < LAB_METHOD_COUNT; i++) {
 		if (!lab_has_method(names[i]))
 			continue;
+		if (used && lab_open_scope()) { /* both would see, and reap, the leaks of both */
+			printf("one method only in an open scope\n");
+			break;
+		}
 		lab_scene_make(&scenes[used], LAB_IPV4, PORT);
 		lab_daemon_start(&daemon[used],
 				 &(struct lab_setup){.name = names[i], .method = names[i], .net = {&scenes[used].net}});
@@ -232,7 +239,7 @@ START_TEST(an_exempt_second_holder_protects)
 {
 	struct lab_connection held;
 
-	begin(LAB_IPV4, lab_method(_i), "exempt = ( { comm = \"" LAB_EXEMPT "\"; } );");
+	begin(LAB_IPV4, lab_method(_i), LAB_CALM "exempt = ( { comm = \"" LAB_EXEMPT "\"; } );");
 	lab_scene_leak(&scene, &held);
 	lab_must(&scene.server, deed_fork_holder, LAB_COMM_EXEMPT);
 	wait_for_a_reaping();
@@ -245,7 +252,7 @@ START_TEST(an_exempt_port_protects)
 {
 	struct lab_connection held;
 
-	begin(LAB_IPV4, lab_method(_i), "exempt = ( { port = 8080; } );");
+	begin(LAB_IPV4, lab_method(_i), LAB_CALM "exempt = ( { port = 8080; } );");
 	lab_scene_leak(&scene, &held);
 	wait_for_a_reaping();
 	assert_spared(&held, LAB_CLOSE_WAIT, "exempt");
@@ -256,9 +263,16 @@ END_TEST
 /* Hazard 10: what TCP shows of MPTCP is a subflow. */
 START_TEST(mptcp_is_left_alone)
 {
+	const char *method = lab_method(_i);
 	struct lab_connection flow;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
 
-	begin(LAB_MPTCP, lab_method(_i), NULL);
+	if (fd < 0) {
+		printf("not on this kernel: MPTCP\n");
+		return;
+	}
+	close(fd);
+	begin(LAB_MPTCP, method, NULL);
 	lab_scene_connect(&scene, 0, &flow);
 	lab_must(&scene.client, deed_shutdown, flow.client_fd);
 	wait_for_a_reaping();

@@ -53,7 +53,8 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; summary = false; };\n  control = \"%s\";\n",
 		daemon->control);
 	write_scope(file, setup);
-	fprintf(file, "  guard: { %s };\n  %s\n};\n", setup->guard ? setup->guard : "", setup->more ? setup->more : "");
+	fprintf(file, "  guard: { %s };\n  %s\n};\n", setup->guard ? setup->guard : LAB_CALM,
+		setup->more ? setup->more : "");
 	fprintf(file, "plugins: {\n  tcp_close_wait: {\n    enabled = true;\n    timeout = \"%s\";\n",
 		setup->timeout ? setup->timeout : "2s");
 	if (setup->method)
