@@ -71,6 +71,8 @@ START_TEST(a_descriptor_that_changes_hands_unlocks_nothing_else)
 	size_t count = 0;
 
 	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){0});
+	if (!lab_lock_releases(&daemon_))
+		return;
 	lab_actor_start(&waiter, NULL, "job");
 	lab_write_file(PRECIOUS, 0666, "");
 	for (int round = 0; round < ROUNDS; round++) {
@@ -111,6 +113,8 @@ START_TEST(who_takes_the_lock_anew_has_it)
 	long fd;
 
 	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){0});
+	if (!lab_lock_releases(&daemon_))
+		return;
 	lab_actor_start(&waiter, NULL, "job");
 	lab_actor_start(&script, NULL, "nightly");
 	fd = lab_must(&script, deed_open_lock, LAB_PATH(PATH));
