@@ -183,7 +183,9 @@ END_TEST
 /* Killed, or stopped as asked, while the peer is being asked: the options are put back. */
 START_TEST(an_interrupted_probe_is_tidied_up_after)
 {
-	struct lab_setup setup = {.timeout = "1s", .options = PROBING};
+	struct lab_setup setup = {
+		.timeout = "1s", /* enough probes that the kernel does not give up before all is done here */
+		.options = "peer_probe = \"always\"; probe_interval = \"1s\"; probe_count = 9;"};
 	bool killed = _i / LAB_METHOD_COUNT;
 	struct lab_connection half;
 	struct lab_daemon daemon;
