@@ -113,8 +113,9 @@ START_TEST(the_listener_survives_thousands_of_rounds_on_the_same_tuples)
 	reaped = lab_checked(__FILE__, __LINE__, "the server", lab_end(&scene.server));
 	printf("%s: %ld rounds on %d tuples, %ld ended by a reaping\n", method, made, TUPLES, reaped);
 	fflush(stdout);
-	ck_assert_int_gt(made, 2 * TUPLES);
-	ck_assert_int_gt(reaped, TUPLES);
+	/* Enough that it was a race; a machine that was given less time may be a slow one. */
+	ck_assert_int_gt(made, told ? TUPLES : 2 * TUPLES);
+	ck_assert_int_gt(reaped, told ? TUPLES / 10 : TUPLES);
 	ck_assert_int_eq(lab_net_socket(&scene.net, PORT, 0).state, LAB_LISTEN);
 	lab_must(&scene.server, deed_nonblocking, scene.listener, 0);
 	lab_scene_leak(&scene, &leak);
