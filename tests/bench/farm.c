@@ -40,14 +40,15 @@ static void close_together(const int *clients, size_t count)
 		close(clients[i]);
 }
 
-/* So many connections whose client is closed and whose server is not. */
+/* So many connections whose client is closed and whose server is not; never twice from the same port, which would meet the
+ * ghost of before and wait for a second SYN. */
 static long leak_many(long port, long listener, long count)
 {
 	int clients[CLOSED_TOGETHER];
 	size_t open = 0;
 
 	for (long i = 0; i < count; i++) {
-		long client = deed_connect((const long[LAB_ARGS]){LAB_IPV4, port, 0}), server;
+		long client = deed_connect((const long[LAB_ARGS]){LAB_IPV4, port, BENCH_SOURCE_PORT + i}), server;
 
 		if (client < 0)
 			return client;
