@@ -139,9 +139,9 @@ static int dump_datagram(size_t length, uint64_t tick_ns, int (*take)(struct cw_
 			return 1;
 		if (header->nlmsg_type == NLMSG_ERROR)
 			return dump_error(header);
-		r = message_parse(header, tick_ns, &seen);
-		if (r == 0 && seen.state == CW_TCP_CLOSE_WAIT)
-			r = take(&seen, arg);
+		if (message_parse(header, tick_ns, &seen) < 0)
+			continue; /* on its way to another state: it is none of ours */
+		r = seen.state == CW_TCP_CLOSE_WAIT ? take(&seen, arg) : 0;
 		if (r < 0)
 			return r;
 	}
