@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,7 +14,13 @@
 #include <linux/tcp.h>
 
 #define ASKS_A_MESSAGE 64
+#define ASKS_FEWER 8 /* 64, 8, 1 */
 #define DUMP_TRIES 3
+/*
+ * The kernel answers inside of send(), and goes on with a dump inside of recv(): what is not there yet never comes. An
+ * answer that is missing found no room, which recv() tells once as ENOBUFS.
+ */
+#define NEVER_WAIT MSG_DONTWAIT
 #define TIMER_KEEPALIVE 2 /* idiag_timer, see get_tcp4_sock() of net/ipv4/tcp_ipv4.c */
 
 /* Sockets do not come into being in CLOSE_WAIT in the middle of nowhere: one buffer for this thread is enough. */
@@ -124,8 +131,17 @@ static int dump_error(const struct nlmsghdr *header)
 	return mnl_nlmsg_get_payload_len(header) < sizeof(*error) ? -EPROTO : error->error;
 }
 
+/* One dump of one family. */
+struct dump {
+	uint32_t sequence;
+	bool again; /* it is not whole: interrupted by the kernel, or a part found no room */
+	uint64_t tick_ns;
+	int (*take)(struct cw_observation *seen, void *arg);
+	void *arg;
+};
+
 /* One datagram of a dump: 1 when it was the last. */
-static int dump_datagram(size_t length, uint64_t tick_ns, int (*take)(struct cw_observation *, void *), void *arg)
+static int dump_datagram(struct dump *dump, size_t length)
 {
 	const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
 	int left = (int)length, r;
@@ -133,35 +149,42 @@ static int dump_datagram(size_t length, uint64_t tick_ns, int (*take)(struct cw_
 	for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
 		struct cw_observation seen;
 
-		if (header->nlmsg_flags & NLM_F_DUMP_INTR)
-			return -EINTR;
+		if (header->nlmsg_seq != dump->sequence)
+			continue; /* of one that was given up */
+		dump->again |= (header->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
 		if (header->nlmsg_type == NLMSG_DONE)
 			return 1;
 		if (header->nlmsg_type == NLMSG_ERROR)
 			return dump_error(header);
-		if (message_parse(header, tick_ns, &seen) < 0)
+		if (message_parse(header, dump->tick_ns, &seen) < 0)
 			continue; /* on its way to another state: it is none of ours */
-		r = seen.state == CW_TCP_CLOSE_WAIT ? take(&seen, arg) : 0;
+		r = seen.state == CW_TCP_CLOSE_WAIT ? dump->take(&seen, dump->arg) : 0;
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int dump_family(int fd, int family, uint64_t tick_ns, int (*take)(struct cw_observation *, void *), void *arg)
+static int dump_family(int fd, int family, struct dump *dump)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
-	struct inet_diag_req_v2 *request = request_put(header, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, 1);
+	struct inet_diag_req_v2 *request = request_put(header, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, ++dump->sequence);
 	int r = 0;
 
 	request->sdiag_family = (uint8_t)family;
 	request->idiag_states = 1U << CW_TCP_CLOSE_WAIT;
+	dump->again = false;
 	if (send(fd, header, header->nlmsg_len, 0) < 0)
 		return -errno;
 	while (r == 0) {
-		ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
+		ssize_t got = recv(fd, buffer, sizeof(buffer), NEVER_WAIT);
 
-		r = got < 0 ? -errno : dump_datagram((size_t)got, tick_ns, take, arg);
+		if (got >= 0)
+			r = dump_datagram(dump, (size_t)got);
+		else if (errno == ENOBUFS)
+			dump->again = true;
+		else
+			r = errno == EAGAIN ? -ENOBUFS : -errno; /* the kernel stopped in the middle, for good */
 	}
 	return r < 0 ? r : 0;
 }
@@ -169,14 +192,17 @@ static int dump_family(int fd, int family, uint64_t tick_ns, int (*take)(struct 
 int cw_diag_dump(int fd, uint64_t tick_ns, int (*take)(struct cw_observation *seen, void *arg), void *arg)
 {
 	static const int families[] = {AF_INET, AF_INET6};
+	struct dump dump = {.tick_ns = tick_ns, .take = take, .arg = arg};
 	int r = 0;
 
 	for (size_t i = 0; i < 2 && r == 0; i++) {
-		for (int try = 0; try < DUMP_TRIES; try++) {
-			r = dump_family(fd, families[i], tick_ns, take, arg);
-			if (r != -EINTR && r != -ENOBUFS)
-				break;
-		}
+		int tries = DUMP_TRIES;
+
+		do
+			r = dump_family(fd, families[i], &dump);
+		while (r == 0 && dump.again && --tries);
+		if (r == 0 && dump.again)
+			r = -EINTR;
 	}
 	return r;
 }
@@ -229,20 +255,26 @@ static void answer_take(const struct nlmsghdr *header, uint64_t tick_ns, struct 
 		ask->error = message_parse(header, tick_ns, &ask->seen);
 }
 
-/* Reads until the last ask is answered: the kernel answers in order. */
+/* Reads until the last ask is answered: the kernel answers in order. -ENOBUFS: some of them are not. */
 static int answers_read(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count)
 {
+	bool lost = false;
+
 	while (asks[count - 1].error == -EINPROGRESS) {
-		ssize_t got = recv(fd, buffer, sizeof(buffer), 0);
+		ssize_t got = recv(fd, buffer, sizeof(buffer), NEVER_WAIT);
 		const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
 		int left = (int)got;
 
+		if (got < 0 && errno == ENOBUFS) {
+			lost = true;
+			continue;
+		}
 		if (got < 0)
-			return -errno;
+			return errno == EAGAIN ? -ENOBUFS : -errno;
 		for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
 			answer_take(header, tick_ns, asks, count);
 	}
-	return 0;
+	return lost ? -ENOBUFS : 0;
 }
 
 static int asks_send(int fd, uint16_t type, struct cw_diag_ask *asks, size_t count)
@@ -262,14 +294,19 @@ static int asks_send(int fd, uint16_t type, struct cw_diag_ask *asks, size_t cou
 
 int cw_diag_get(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count)
 {
+	size_t most = ASKS_A_MESSAGE, some;
 	int r = 0;
 
-	for (size_t at = 0; at < count && r == 0; at += ASKS_A_MESSAGE) {
-		size_t some = count - at < ASKS_A_MESSAGE ? count - at : ASKS_A_MESSAGE;
-
+	for (size_t at = 0; at < count && r == 0; at += some) {
+		some = count - at < most ? count - at : most;
 		r = asks_send(fd, SOCK_DIAG_BY_FAMILY, asks + at, some);
 		if (r == 0)
 			r = answers_read(fd, tick_ns, asks + at, some);
+		if (r == -ENOBUFS && most > 1) { /* the same once more, fewer at a time */
+			most /= ASKS_FEWER;
+			some = 0;
+			r = 0;
+		}
 	}
 	return r;
 }
@@ -284,6 +321,8 @@ int cw_diag_destroy(int fd, struct cw_diag_ask *asks, size_t count)
 		r = asks_send(fd, SOCK_DESTROY, asks + at, some);
 		if (r == 0)
 			r = answers_read(fd, 0, asks + at, some);
+		if (r == -ENOBUFS) /* it was done all the same, and is not asked for twice: the caller looks again */
+			r = 0;
 		/* Only the last asked for an acknowledgement, an error is answered in any case. */
 		for (size_t i = 0; i < some && r == 0; i++)
 			if (asks[at + i].error == -EINPROGRESS)

@@ -16,7 +16,8 @@ int cw_diag_probe(void);
 
 /*
  * Gives every socket in CLOSE_WAIT to `take`, without its age, its key in the map and its namespace. -ENOENT: the kernel
- * has no tcp_diag. A dump that the kernel interrupts is repeated, a few times.
+ * has no tcp_diag. A dump that the kernel interrupts is repeated, a few times, and then some are given twice: -EINTR when it
+ * never was whole, -ENOBUFS when the kernel had no room to go on: the socket is of no use then.
  */
 int cw_diag_dump(int fd, uint64_t tick_ns, int (*take)(struct cw_observation *seen, void *arg), void *arg);
 
@@ -28,7 +29,10 @@ struct cw_diag_ask {
 	struct cw_observation seen; /* answer of cw_diag_get() */
 };
 
-/* Both put many questions into one message. 0: each ask has its own answer; -errno: none of those still -EINPROGRESS. */
+/*
+ * Both put many questions into one message. 0: each ask has its own answer; -errno: none of those still -EINPROGRESS. What
+ * found no room in the socket is asked again; but nothing is destroyed twice: an ask without an answer counts as done.
+ */
 int cw_diag_get(int fd, uint64_t tick_ns, struct cw_diag_ask *asks, size_t count);
 int cw_diag_destroy(int fd, struct cw_diag_ask *asks, size_t count);
 
