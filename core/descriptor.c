@@ -22,6 +22,7 @@
 /* The least struct_size by minor: up to the last slot that the minor has. */
 static const uint32_t sizes_min[GB_ABI_MINOR_NEWEST + 1] = {
 	[0] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
+	[1] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
 };
 
 struct reading {

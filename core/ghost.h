@@ -59,11 +59,12 @@ struct ghost_record {
 	struct gb_ns ns;
 	uint32_t port;
 	uint16_t action; /* word */
-	uint8_t evidence_count, holder_count;
+	uint8_t evidence_count, holder_count, former_count;
 	uint16_t proof_size;
 	bool report_only; /* the action is "report" */
 	const struct ghost_field *evidence;
 	const struct gb_holder *holders;
+	const struct gb_owner *former; /* GB_OWNER_ENDED */
 	const void *proof;
 	const char *texts; /* first the resource */
 	const char *path;  /* NULL when the kind has none */

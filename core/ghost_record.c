@@ -10,6 +10,23 @@
 
 /* Below this, a plugin's struct gb_ghost lacks a member that every minor has. */
 #define REPORT_SIZE_MIN (offsetof(struct gb_ghost, proof_size) + sizeof(uint64_t))
+#define REPORT_SIZE_FORMER (offsetof(struct gb_ghost, former_count) + sizeof(uint32_t)) /* ABI 1.1 */
+#define OWNER_SIZE_MIN (offsetof(struct gb_owner, pod) + sizeof(const char *))
+
+static const size_t owner_texts[] = {offsetof(struct gb_owner, comm),      offsetof(struct gb_owner, exe),
+				     offsetof(struct gb_owner, cgroup),    offsetof(struct gb_owner, unit),
+				     offsetof(struct gb_owner, container), offsetof(struct gb_owner, pod)};
+
+static const char **owner_text(const struct gb_owner *owner, size_t i)
+{
+	return (const char **)((char *)owner + owner_texts[i]);
+}
+
+/* A plugin of ABI 1.0 knows of none. */
+static uint32_t former_count(const struct gb_ghost *report)
+{
+	return report->struct_size >= REPORT_SIZE_FORMER ? report->former_count : 0;
+}
 
 static int text_check(const char *text, size_t max, size_t *sum)
 {
@@ -30,6 +47,23 @@ static bool counts_valid(const struct gb_ghost *report)
 	       (report->proof || !report->proof_size) && report->ns.kind <= GB_NS_IPC;
 }
 
+static int former_check(const struct gb_ghost *report, size_t *texts)
+{
+	uint32_t count = former_count(report);
+
+	if (count > GB_FORMER_MAX || (count && !report->former))
+		return -EINVAL;
+	for (uint32_t i = 0; i < count; i++) {
+		if (!report->former[i] || report->former[i]->struct_size < OWNER_SIZE_MIN)
+			return -EINVAL;
+		for (size_t text = 0; text < GB_COUNT(owner_texts); text++)
+			if (!*owner_text(report->former[i], text) ||
+			    text_check(*owner_text(report->former[i], text), GHOST_TEXT_MAX, texts) < 0)
+				return -EINVAL;
+	}
+	return 0;
+}
+
 static int report_check(const struct gb_ghost *report, size_t *ret_texts)
 {
 	size_t texts = 0;
@@ -44,6 +78,8 @@ static int report_check(const struct gb_ghost *report, size_t *ret_texts)
 		    (field->type == GB_FIELD_TEXT && text_check(field->text, GHOST_TEXT_MAX, &texts) < 0))
 			return -EINVAL;
 	}
+	if (former_check(report, &texts) < 0)
+		return -EINVAL;
 	*ret_texts = texts;
 	return 0;
 }
@@ -66,11 +102,23 @@ static int words_of(const struct gb_ghost *report, uint16_t *names, uint16_t *re
 	return r;
 }
 
+static void former_fill(struct gb_owner *former, const struct gb_ghost *report, char *texts, uint32_t *end)
+{
+	for (uint32_t i = 0; i < former_count(report); i++) {
+		memcpy(&former[i], report->former[i], OWNER_SIZE_MIN);
+		former[i].struct_size = OWNER_SIZE_MIN;
+		former[i].flags |= GB_OWNER_ENDED;
+		for (size_t text = 0; text < GB_COUNT(owner_texts); text++)
+			*owner_text(&former[i], text) = texts + text_put(texts, end, *owner_text(&former[i], text));
+	}
+}
+
 static void record_fill(struct ghost_record *record, const struct gb_ghost *report, const uint16_t *names)
 {
 	struct ghost_field *evidence = (struct ghost_field *)(record + 1);
 	struct gb_holder *holders = (struct gb_holder *)(evidence + report->evidence_count);
-	char *proof = (char *)(holders + report->holder_count);
+	struct gb_owner *former = (struct gb_owner *)(holders + report->holder_count);
+	char *proof = (char *)(former + former_count(report));
 	char *texts = proof + report->proof_size;
 	uint32_t end = 0;
 
@@ -88,8 +136,10 @@ static void record_fill(struct ghost_record *record, const struct gb_ghost *repo
 		memcpy(holders, report->holders, report->holder_count * sizeof(*holders));
 	if (report->proof_size)
 		memcpy(proof, report->proof, report->proof_size);
+	former_fill(former, report, texts, &end);
 	record->evidence = evidence;
 	record->holders = holders;
+	record->former = former;
 	record->proof = proof;
 	record->texts = texts;
 }
@@ -107,7 +157,8 @@ int ghost_record_new(const struct gb_ghost *report, uint64_t now_ns, struct ghos
 	if (r < 0)
 		return r;
 	record = calloc(1, sizeof(*record) + report->evidence_count * sizeof(struct ghost_field) +
-				   report->holder_count * sizeof(struct gb_holder) + report->proof_size + texts);
+				   report->holder_count * sizeof(struct gb_holder) +
+				   former_count(report) * sizeof(struct gb_owner) + report->proof_size + texts);
 	if (!record)
 		return -ENOMEM;
 	record->age_ns = report->age_ns;
@@ -118,6 +169,7 @@ int ghost_record_new(const struct gb_ghost *report, uint64_t now_ns, struct ghos
 	record->report_only = strcmp(report->action, "report") == 0;
 	record->evidence_count = (uint8_t)report->evidence_count;
 	record->holder_count = (uint8_t)report->holder_count;
+	record->former_count = (uint8_t)former_count(report);
 	record->proof_size = (uint16_t)report->proof_size;
 	record_fill(record, report, names);
 	*ret_record = record;

@@ -52,12 +52,20 @@ static bool always_exempt(const struct guard *guard, const struct guard_subject 
 	for (uint32_t i = 0; i < subject->owner_count; i++) {
 		int32_t pid = subject->owners[i]->pid;
 
-		if (pid != 1 && pid != guard->self)
+		if ((pid != 1 && pid != guard->self) || subject->owners[i]->flags & GB_OWNER_ENDED)
 			continue;
 		snprintf(verdict->detail, sizeof(verdict->detail), "held by %s, which is never touched",
 			 pid == 1 ? "pid 1" : "ghostbuster itself");
 		return true;
 	}
+	return false;
+}
+
+static bool has_living_owner(const struct guard_subject *subject)
+{
+	for (uint32_t i = 0; i < subject->owner_count; i++)
+		if (!(subject->owners[i]->flags & GB_OWNER_ENDED))
+			return true;
 	return false;
 }
 
@@ -76,7 +84,8 @@ static bool exempt(const struct guard *guard, const struct guard_subject *subjec
 		if (!exemption_holds(exemption, subject, &owner))
 			continue;
 		if (owner)
-			snprintf(who, sizeof(who), ", which %s[%" PRId32 "] matches", owner->comm, owner->pid);
+			snprintf(who, sizeof(who), ", which %s[%" PRId32 "] %s", owner->comm, owner->pid,
+				 owner->flags & GB_OWNER_ENDED ? "matched when it lived" : "matches");
 		if (exemption->group.file)
 			snprintf(verdict->detail, sizeof(verdict->detail), "guard.exempt at %s:%" PRIu32 "%s",
 				 exemption->group.file, exemption->group.line, who);
@@ -94,7 +103,7 @@ void guard_judge(const struct guard *guard, const struct guard_subject *subject,
 	if (subject->report_only)
 		ret_verdict->reason = "report";
 	/* Its holders can no longer be looked at: nobody knows whether one was exempt. The next scan decides. */
-	else if (subject->holder_count && !subject->owner_count)
+	else if (subject->holder_count && !has_living_owner(subject))
 		ret_verdict->reason = "holder-gone";
 	else if (exempt(guard, subject, ret_verdict))
 		ret_verdict->reason = "exempt";

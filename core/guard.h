@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guard: whether a ghost may be reaped. It is pure: what it looks at is handed in. Any one holder that is exempt
- * protects the resource; pid 1 and the daemon itself always are.
+ * protects the resource, and any one former owner that was; pid 1 and the daemon itself always are.
  */
 #ifndef CORE_GUARD_H
 #define CORE_GUARD_H
@@ -27,9 +27,9 @@ struct guard_subject {
 	uint32_t port;
 	const char *path; /* NULL: the kind has none */
 	struct gb_ns ns;
-	const struct gb_owner *const *owners; /* every holder that was found */
+	const struct gb_owner *const *owners; /* every holder that was found, and the former ones (GB_OWNER_ENDED) */
 	uint32_t owner_count;
-	uint32_t holder_count; /* as the plugin reported: more than owner_count when some are gone */
+	uint32_t holder_count; /* as the plugin reported: more than those in `owners` when some are gone */
 };
 
 struct guard_verdict {

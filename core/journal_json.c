@@ -84,6 +84,8 @@ static void add_owner(struct buffer *buffer, const struct gb_owner *owner)
 	add_string(buffer, "container", owner->container);
 	add_string(buffer, "pod", owner->pod);
 	add_string(buffer, "cgroup", owner->cgroup);
+	if (owner->flags & GB_OWNER_ENDED)
+		buffer_add_text(buffer, ",\"ended\":true");
 	buffer_add_char(buffer, '}');
 }
 

@@ -73,6 +73,8 @@ static void add_owners(struct buffer *buffer, const struct event *event)
 		return;
 	buffer_add_text(buffer, " owner=");
 	add_process(buffer, first);
+	if (first->flags & GB_OWNER_ENDED)
+		buffer_add_text(buffer, " ended=true");
 	add_value(buffer, "exe", first->exe);
 	add_value(buffer, "unit", first->unit);
 	snprintf(container, sizeof(container), "%s", first->container ? first->container : "");

@@ -234,42 +234,48 @@ static const char *store(char **storage, const char *text)
 	return start;
 }
 
-static struct owner *owner_new(int32_t pid, const struct facts *facts)
+int owner_copy(const struct gb_owner *public, struct owner **ret_owner)
 {
-	size_t size = strlen(facts->comm) + strlen(facts->exe) + strlen(facts->cgroup.path) +
-		      strlen(facts->cgroup.unit) + strlen(facts->cgroup.container) + strlen(facts->cgroup.pod) + 6;
+	size_t size = strlen(public->comm) + strlen(public->exe) + strlen(public->cgroup) + strlen(public->unit) +
+		      strlen(public->container) + strlen(public->pod) + 6;
 	struct owner *owner = malloc(sizeof(*owner) + size);
 	char *storage;
 
 	if (!owner)
-		return NULL;
+		return -ENOMEM;
 	storage = (char *)(owner + 1);
-	*owner = (struct owner){
-		.references = 1,
-		.public =
-			{
-				.struct_size = sizeof(owner->public),
-				.pid = pid,
-				.start_ticks = facts->start_ticks,
-				.uid = facts->uid,
-				.flags = facts->flags,
-				.netns_inode = facts->netns_inode,
-				.ipcns_inode = facts->ipcns_inode,
-			},
-	};
-	owner->public.comm = store(&storage, facts->comm);
-	owner->public.exe = store(&storage, facts->exe);
-	owner->public.cgroup = store(&storage, facts->cgroup.path);
-	owner->public.unit = store(&storage, facts->cgroup.unit);
-	owner->public.container = store(&storage, facts->cgroup.container);
-	owner->public.pod = store(&storage, facts->cgroup.pod);
-	return owner;
+	*owner = (struct owner){.references = 1, .public = *public};
+	owner->public.struct_size = sizeof(owner->public);
+	owner->public.comm = store(&storage, public->comm);
+	owner->public.exe = store(&storage, public->exe);
+	owner->public.cgroup = store(&storage, public->cgroup);
+	owner->public.unit = store(&storage, public->unit);
+	owner->public.container = store(&storage, public->container);
+	owner->public.pod = store(&storage, public->pod);
+	*ret_owner = owner;
+	return 0;
+}
+
+static int owner_new(int32_t pid, const struct facts *facts, struct owner **ret_owner)
+{
+	return owner_copy(&(struct gb_owner){.pid = pid,
+					     .start_ticks = facts->start_ticks,
+					     .uid = facts->uid,
+					     .flags = facts->flags,
+					     .netns_inode = facts->netns_inode,
+					     .ipcns_inode = facts->ipcns_inode,
+					     .comm = facts->comm,
+					     .exe = facts->exe,
+					     .cgroup = facts->cgroup.path,
+					     .unit = facts->cgroup.unit,
+					     .container = facts->cgroup.container,
+					     .pod = facts->cgroup.pod},
+			  ret_owner);
 }
 
 int owner_read(struct owner_source *source, int32_t pid, uint64_t start_ticks, struct owner **ret_owner)
 {
 	_cleanup_free_ struct facts *facts = NULL;
-	struct owner *owner;
 	int result;
 
 	if (pid < 1)
@@ -280,13 +286,7 @@ int owner_read(struct owner_source *source, int32_t pid, uint64_t start_ticks, s
 	facts->flags = 0;
 	facts->netns_inode = facts->ipcns_inode = 0;
 	result = read_facts(source, pid, start_ticks, facts);
-	if (result < 0)
-		return result;
-	owner = owner_new(pid, facts);
-	if (!owner)
-		return -ENOMEM;
-	*ret_owner = owner;
-	return 0;
+	return result < 0 ? result : owner_new(pid, facts, ret_owner);
 }
 
 struct owner *owner_ref(struct owner *owner)

@@ -30,6 +30,9 @@ void owner_source_free(struct owner_source *source);
 int owner_read(struct owner_source *source, int32_t pid, uint64_t start_ticks, struct owner **ret_owner);
 #define OWNER_THREADS_MAX 128
 
+/* An owner of one's own, with `public` copied, strings and all; its struct_size is not looked at. -ENOMEM. */
+int owner_copy(const struct gb_owner *public, struct owner **ret_owner);
+
 struct owner *owner_ref(struct owner *owner);
 void owner_unref(struct owner *owner); /* NULL is fine */
 

@@ -59,7 +59,8 @@ static void watch_owner(struct plugin *plugin, const struct gb_owner *public)
 void plugin_watch_owners(struct plugin *plugin, const struct ghost *ghost)
 {
 	for (uint8_t i = 0; plugin->breaker.grace_ns && i < ghost->owner_count; i++)
-		watch_owner(plugin, &ghost->owners[i]->public);
+		if (!(ghost->owners[i]->public.flags & GB_OWNER_ENDED)) /* somebody else may have the pid */
+			watch_owner(plugin, &ghost->owners[i]->public);
 }
 
 void plugin_owners_reaped(struct plugin *plugin, const struct ghost *ghost)

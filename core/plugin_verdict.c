@@ -81,27 +81,49 @@ void plugin_say(struct plugin *plugin, struct ghost *ghost, enum ghost_event eve
 					       });
 }
 
-/* Owners that are gone are left out. -errno when one could not be looked up although it may be there. */
-static int look_up_owners(struct plugin *plugin, struct ghost *ghost)
+/* Those that the plugin remembers, behind the ones that live. Also on failure *count is what is there. */
+static int add_former(const struct ghost_record *record, struct owner **owners, uint8_t *count)
 {
-	const struct ghost_record *record = ghost->record;
-	struct owner *owners[GB_HOLDERS_MAX];
-	uint8_t found = 0;
-	int r;
+	int r = 0;
 
+	for (uint8_t i = 0; r == 0 && i < record->former_count && *count < GB_HOLDERS_MAX; i++) {
+		r = owner_copy(&record->former[i], &owners[*count]);
+		*count += r == 0;
+	}
+	return r;
+}
+
+/* Those that live are borrowed; the ones that are gone are left out. */
+static int add_living(struct plugin *plugin, const struct ghost_record *record, struct owner **owners, uint8_t *count)
+{
 	for (uint8_t i = 0; i < record->holder_count; i++) {
 		const struct gb_holder *holder = &record->holders[i];
+		int r = owner_cache_get(plugin->engine->owners, holder->pid, holder->start_ticks, &owners[*count]);
 
-		r = owner_cache_get(plugin->engine->owners, holder->pid, holder->start_ticks, &owners[found]);
-		if (r == 0)
-			found++;
-		else if (r != -ESRCH)
+		if (r < 0 && r != -ESRCH)
 			return r;
+		*count += r == 0;
 	}
+	return 0;
+}
+
+/* How many owners there are, or -errno when one could not be looked up although it may be there. */
+static int look_up_owners(struct plugin *plugin, struct ghost *ghost)
+{
+	struct owner *owners[GB_HOLDERS_MAX];
+	uint8_t living = 0, count;
+	int r = add_living(plugin, ghost->record, owners, &living);
+
+	if (r < 0)
+		return r;
+	count = living;
+	r = add_former(ghost->record, owners, &count);
 	/* With none left, the last known ones are still who leaked it. */
-	if (found || !ghost->owner_count)
-		ghost_set_owners(ghost, owners, found);
-	return found;
+	if (r == 0 && (count || !ghost->owner_count))
+		ghost_set_owners(ghost, owners, count);
+	for (uint8_t i = living; i < count; i++)
+		owner_unref(owners[i]);
+	return r < 0 ? r : count;
 }
 
 static void fill_subject(const struct plugin *plugin, const struct ghost *ghost, int found,
@@ -169,7 +191,7 @@ void plugin_spare(struct plugin *plugin, struct ghost *ghost, enum ghost_state s
 	ghost_set_state(&plugin->ghosts, ghost, state);
 	ghost->reason = reason;
 	ghost_set_detail(ghost, detail);
-	if (!ghost->owner_count && ghost->record->holder_count)
+	if (!ghost->owner_count && (ghost->record->holder_count || ghost->record->former_count))
 		look_up_owners(plugin, ghost);
 	if (ghost_spared_anew(ghost, reason))
 		plugin_say(plugin, ghost, GHOST_EVENT_SPARED, reason, 0, detail);

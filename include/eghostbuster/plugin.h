@@ -92,7 +92,7 @@
  * this header: it then stays loadable on an older daemon, and the slots newer than that do not exist for it. Slots are
  * only ever appended, each behind `#if GB_ABI_MINOR >= n`.
  */
-#define GB_ABI_MINOR_NEWEST 0
+#define GB_ABI_MINOR_NEWEST 1 /* 1: gb_ghost.former */
 #ifndef GB_ABI_MINOR
 #define GB_ABI_MINOR GB_ABI_MINOR_NEWEST
 #endif
@@ -258,6 +258,7 @@ enum gb_owner_flag {
 	GB_OWNER_FROZEN =
 		1 << 2, /* by the cgroup freezer, v1 or v2 (docker pause); unset as well when no cgroupfs is mounted */
 	GB_OWNER_KERNEL = 1 << 3, /* a kernel thread */
+	GB_OWNER_ENDED = 1 << 4,  /* it is gone: one of gb_ghost.former, as the plugin remembers it (ABI 1.1) */
 };
 
 /* A process, as the host sees it. Strings are never NULL ("" when unknown) and hold bytes that the process chose. */
@@ -346,6 +347,7 @@ struct gb_field {
 #define GB_PROOF_MAX 128
 #define GB_EVIDENCE_MAX 32
 #define GB_HOLDERS_MAX 64 /* report the first ones and say in the evidence how many there are */
+#define GB_FORMER_MAX 8
 
 /*
  * A ghost (given to gb_host.ghost) or a suspect that is due and was spared by the policy (gb_host.spare).
@@ -367,6 +369,16 @@ struct gb_ghost {
 	const struct gb_holder *holders;
 	const void *proof;   /* opaque to the host; handed back to reap() */
 	uint64_t proof_size; /* bytes, at most GB_PROOF_MAX */
+#if GB_ABI_MINOR >= 1
+	/*
+	 * Processes that are gone and to which the resource leads back: who created it, who used it last. Exemptions by
+	 * owner hold for them, too, and they are named behind the holders. All that the plugin remembers of them is
+	 * filled in; start_ticks 0 and an uid of UINT32_MAX are not known, neither are "" strings. The host copies.
+	 */
+	const struct gb_owner *const *former;
+	uint32_t former_count; /* at most GB_FORMER_MAX */
+	uint32_t former_reserved;
+#endif
 };
 
 enum gb_outcome {

@@ -19,6 +19,18 @@ static const struct gb_field evidence[] = {
 };
 static const struct gb_holder holders[] = {{.pid = 7, .fd = 3, .start_ticks = 9}};
 
+static const struct gb_owner creator = {.struct_size = sizeof(creator),
+					.pid = 8,
+					.start_ticks = 5,
+					.uid = 1000,
+					.comm = "crashed",
+					.exe = "/usr/bin/crashed",
+					.cgroup = "/a",
+					.unit = "a.service",
+					.container = "",
+					.pod = ""};
+static const struct gb_owner *const former[] = {&creator};
+
 static struct gb_ghost report(uint64_t key)
 {
 	return (struct gb_ghost){
@@ -34,6 +46,8 @@ static struct gb_ghost report(uint64_t key)
 		.holder_count = 1,
 		.proof = "proof",
 		.proof_size = 5,
+		.former = former,
+		.former_count = 1,
 	};
 }
 
@@ -76,6 +90,29 @@ START_TEST(a_report_is_copied)
 	ck_assert_ptr_null(ghost->record->path);
 	ck_assert_uint_eq(ghost_age_ns(ghost, 1500), 600);
 	ck_assert_int_eq(ghost->record->report_only, false);
+	ck_assert_uint_eq(ghost->record->former_count, 1);
+	ck_assert_int_eq(ghost->record->former[0].pid, 8);
+	ck_assert_uint_eq(ghost->record->former[0].flags, GB_OWNER_ENDED);
+	ck_assert_str_eq(ghost->record->former[0].exe, "/usr/bin/crashed");
+	ck_assert_str_eq(ghost->record->former[0].unit, "a.service");
+	ck_assert_ptr_ne(ghost->record->former[0].unit, creator.unit);
+	ck_assert_str_eq(ghost->record->former[0].pod, "");
+}
+END_TEST
+
+/* A plugin of ABI 1.0 says nothing of former owners: what stands behind its report is not read. */
+START_TEST(a_report_of_abi_1_0)
+{
+	struct gb_ghost old = report(1);
+	struct ghost *ghost;
+	bool new;
+
+	old.struct_size = offsetof(struct gb_ghost, former);
+	old.former = (const struct gb_owner *const *)1;
+	old.former_count = UINT32_MAX;
+	ck_assert_int_eq(ghost_put(&table, &old, 1, &ghost, &new), 0);
+	ck_assert_uint_eq(ghost->record->former_count, 0);
+	ck_assert_mem_eq(ghost->record->proof, "proof", 5);
 }
 END_TEST
 
@@ -106,12 +143,16 @@ START_TEST(bounds)
 	static const struct gb_field bad_name = {.name = "No", .type = GB_FIELD_BOOL};
 	static const struct gb_field bad_type = {.name = "x", .type = 9};
 	const struct gb_field long_field = {.name = "x", .type = GB_FIELD_TEXT, .text = long_text};
-	struct gb_ghost bad[16];
+	const struct gb_owner *const nobody[] = {NULL};
+	struct gb_owner short_owner = creator, mute_owner = creator, long_owner = creator;
+	const struct gb_owner *const short_former[] = {&short_owner}, *const mute_former[] = {&mute_owner},
+				     *const long_former[] = {&long_owner};
+	struct gb_ghost bad[22];
 	struct ghost *ghost;
 	bool new;
 
 	memset(long_text, 'a', sizeof(long_text) - 1);
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 22; i++)
 		bad[i] = report(1);
 	bad[0].struct_size = 8;
 	bad[1].resource = NULL;
@@ -132,7 +173,16 @@ START_TEST(bounds)
 	bad[13].holders = NULL;
 	bad[14].proof_size = GB_PROOF_MAX + 1;
 	bad[15].port = 65536;
-	for (int i = 0; i < 16; i++)
+	short_owner.struct_size = 16;
+	mute_owner.unit = NULL;
+	long_owner.exe = long_text;
+	bad[16].former_count = GB_FORMER_MAX + 1;
+	bad[17].former = NULL;
+	bad[18].former = nobody;
+	bad[19].former = short_former;
+	bad[20].former = mute_former;
+	bad[21].former = long_former;
+	for (int i = 0; i < 22; i++)
 		ck_assert_msg(ghost_put(&table, &bad[i], 1, &ghost, &new) == -EINVAL, "case %d was taken", i);
 	ck_assert_uint_eq(ghost_count(&table), 0);
 }
@@ -270,6 +320,7 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, a_report_is_copied);
+	tcase_add_test(tests, a_report_of_abi_1_0);
 	tcase_add_test(tests, seen_again_it_is_the_same);
 	tcase_add_test(tests, bounds);
 	tcase_add_test(tests, the_queue_is_fifo_and_holds_each_once);

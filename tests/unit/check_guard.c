@@ -38,6 +38,28 @@ static const struct gb_owner init = {
 static const struct gb_owner self = {
 	.pid = SELF, .comm = "ghostbuster", .exe = "", .cgroup = "", .unit = "", .container = "", .pod = ""};
 
+static const struct gb_owner guarded_once = {.pid = 102,
+					     .uid = 33,
+					     .flags = GB_OWNER_ENDED,
+					     .comm = "nginx",
+					     .exe = "/usr/sbin/nginx",
+					     .cgroup = "/system.slice/nginx.service",
+					     .unit = "nginx.service",
+					     .container =
+						     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+					     .pod = ""};
+static const struct gb_owner plain_once = {.pid = 1,
+					   .uid = 1000,
+					   .flags = GB_OWNER_ENDED,
+					   .comm = "app",
+					   .exe = "",
+					   .cgroup = "",
+					   .unit = "",
+					   .container = "",
+					   .pod = ""};
+
+static const struct gb_owner *const once[] = {&plain_once, &guarded_once};
+static const struct gb_owner *const just_once[] = {&plain_once};
 static const struct gb_owner *const just_plain[] = {&plain};
 static const struct gb_owner *const both[] = {&plain, &guarded};
 static const struct gb_owner *const with_init[] = {&plain, &init};
@@ -75,6 +97,17 @@ START_TEST(any_one_holder_that_is_exempt_protects)
 	ck_assert_ptr_null(judge(exemption, false, &alone).reason);
 	ck_assert_str_eq(judge(exemption, false, &shared).reason, "exempt");
 	ck_assert_str_eq(judge(exemption, true, &shared).reason, "exempt");
+}
+END_TEST
+
+/* Nobody lives, and yet: it is known whose it was. */
+START_TEST(a_former_owner_that_was_exempt_protects)
+{
+	struct guard_subject former = {.owners = once, .owner_count = 2};
+
+	ck_assert_str_eq(judge(&exemptions[_i], false, &former).reason, "exempt");
+	former.owner_count = 1;
+	ck_assert_ptr_null(judge(&exemptions[_i], false, &former).reason);
 }
 END_TEST
 
@@ -124,6 +157,10 @@ START_TEST(the_message_names_the_line_and_the_holder)
 	exemption.group.line = 12;
 	ck_assert_str_eq(judge(&exemption, false, &shared).detail,
 			 "guard.exempt at /etc/x.cfg:12, which nginx[101] matches");
+	shared.owners = once;
+	shared.holder_count = 0;
+	ck_assert_str_eq(judge(&exemption, false, &shared).detail,
+			 "guard.exempt at /etc/x.cfg:12, which nginx[102] matched when it lived");
 	exemption = (struct exemption){.port = {80, 80}, .owner = NOBODY, .group = {.file = "/etc/x.cfg", .line = 3}};
 	shared.port = 80;
 	ck_assert_str_eq(judge(&exemption, false, &shared).detail, "guard.exempt at /etc/x.cfg:3");
@@ -148,6 +185,9 @@ START_TEST(always_and_in_order)
 		{{.holder_count = 2}, true, "holder-gone"},
 		{{.holder_count = 0}, false, NULL}, /* a kind that has no holders */
 		{{.owners = just_plain, .owner_count = 1, .holder_count = 2}, false, NULL},
+		/* who is gone holds nothing, and its pid is somebody else's */
+		{{.owners = just_once, .owner_count = 1, .holder_count = 1}, false, "holder-gone"},
+		{{.owners = just_once, .owner_count = 1}, false, NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -170,6 +210,8 @@ int main(void)
 
 	suite_add_tcase(suite, tests);
 	tcase_add_loop_test(tests, any_one_holder_that_is_exempt_protects, 0,
+			    (int)(sizeof(exemptions) / sizeof(exemptions[0])));
+	tcase_add_loop_test(tests, a_former_owner_that_was_exempt_protects, 0,
 			    (int)(sizeof(exemptions) / sizeof(exemptions[0])));
 	tcase_add_test(tests, ports_and_paths);
 	tcase_add_test(tests, the_message_names_the_line_and_the_holder);

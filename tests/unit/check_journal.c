@@ -45,6 +45,16 @@ static const struct gb_owner hostile_owner = {.pid = 1,
 					      .unit = HOSTILE,
 					      .container = HOSTILE,
 					      .pod = HOSTILE};
+static const struct gb_owner crashed = {.pid = 8,
+					.uid = 33,
+					.flags = GB_OWNER_ENDED,
+					.comm = "crashed",
+					.exe = "",
+					.cgroup = "",
+					.unit = "a.service",
+					.container = "",
+					.pod = ""};
+static const struct gb_owner *const former_owners[] = {&crashed};
 static const struct gb_owner *const one_owner[] = {&nginx};
 static const struct gb_owner *const two_owners[] = {&pod, &nginx};
 static const struct gb_owner *const hostile_owners[] = {&hostile_owner};
@@ -99,6 +109,10 @@ static const struct {
 	 "\"error\":\"No such process\",\"errno\":3}\n",
 	 "2026-11-22 20:20:41.123 ghost.failed sysv_ipc error=\"ESRCH: No such process\" owner=\"my app[7]\" "
 	 "container=0123456789ab pod=7a8b9c0d-1111-2222-3333-444455556666 owners=2 also=nginx[123]\n"},
+	{{.name = "ghost.reaped", .plugin = "sysv_ipc", .owners = former_owners, .owner_count = 1},
+	 "{\"time\":\"2026-11-22T20:20:41.123Z\",\"event\":\"ghost.reaped\",\"plugin\":\"sysv_ipc\",\"owners\":[{\"pid\":8,"
+	 "\"comm\":\"crashed\",\"uid\":33,\"unit\":\"a.service\",\"ended\":true}]}\n",
+	 "2026-11-22 20:20:41.123 ghost.reaped sysv_ipc owner=crashed[8] ended=true unit=a.service\n"},
 	{{.name = "daemon.ready", .message = "watching 2 kinds", .fields = version, .field_count = 1},
 	 "{\"time\":\"2026-11-22T20:20:41.123Z\",\"event\":\"daemon.ready\",\"message\":\"watching 2 kinds\","
 	 "\"version\":\"0.1.0\"}\n",

@@ -143,6 +143,24 @@ START_TEST(exempt_and_report)
 }
 END_TEST
 
+/* Who held it is gone: it is named, and an exemption of it holds. */
+START_TEST(of_a_former_owner)
+{
+	fake.former = "crashed";
+	fake.holder = 0;
+	exemption = (struct exemption){.port = {1, 0}, .owner = {.uid = -1, .comm = "crashed"}};
+	settings.exempt = (struct gb_groups){&exemption, 1, sizeof(exemption)};
+	start(2);
+	ck_assert_uint_eq(fake.reaped, 0);
+	ck_assert_uint_eq(lines("ghost.spared", "\"reason\":\"exempt\""), 2);
+	settings.exempt.count = 0;
+	plugin_guard_changed(plugin);
+	settle();
+	ck_assert_uint_eq(fake.reaped, 2);
+	ck_assert_uint_eq(lines("ghost.reaped", "\"comm\":\"crashed\",\"uid\":0,\"ended\":true"), 2);
+}
+END_TEST
+
 /* The owner is looked at once more right before: here it became exempt while it waited. */
 START_TEST(judged_again_before_the_reaping)
 {
@@ -293,6 +311,7 @@ int main(void)
 	tcase_add_test(tests, observe_never_reaps);
 	tcase_add_test(tests, observed_while_queued);
 	tcase_add_test(tests, exempt_and_report);
+	tcase_add_test(tests, of_a_former_owner);
 	tcase_add_test(tests, judged_again_before_the_reaping);
 	tcase_add_test(tests, a_holder_that_is_gone);
 	tcase_add_test(tests, spared_by_policy);

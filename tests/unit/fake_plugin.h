@@ -32,8 +32,9 @@ static bool real_clock;
 /* What the fake plugin does, and what was done to it. */
 static struct fake {
 	const struct gb_host *host;
-	uint32_t count; /* ghosts 1..count are there */
-	int32_t holder; /* their holder's pid; 0: none */
+	uint32_t count;     /* ghosts 1..count are there */
+	int32_t holder;     /* their holder's pid; 0: none */
+	const char *former; /* the command name of who held them before; NULL: not known */
 	bool gone[GHOSTS_MAX + 1];
 	const char *action, *spare_for, *detail;
 	uint32_t slice; /* ghosts a slice of a scan or reap; 0: all */
@@ -64,8 +65,19 @@ static int fake_open(const struct gb_host *host, const void *config, void **ret_
 static void report(uint32_t key)
 {
 	const struct gb_holder holder = {.pid = fake.holder, .fd = 3};
+	const struct gb_owner owner = {.struct_size = sizeof(owner),
+				       .pid = 1, /* of whom it no longer is */
+				       .comm = fake.former,
+				       .exe = "",
+				       .cgroup = "",
+				       .unit = "",
+				       .container = "",
+				       .pod = ""};
+	const struct gb_owner *const former[] = {&owner};
 	const struct gb_ghost ghost = {
 		.struct_size = sizeof(ghost),
+		.former = former,
+		.former_count = fake.former ? 1 : 0,
 		.port = 8000,
 		.key = key,
 		.resource = "thing 1",
