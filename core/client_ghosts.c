@@ -16,6 +16,7 @@ static const struct table_column leaker_columns[] = {
 	{"OLDEST", TABLE_RIGHT},
 	{"FOUND", TABLE_RIGHT},
 	{"REAPED", TABLE_RIGHT},
+	{"DEAD", TABLE_RIGHT},
 	{"AN HOUR", TABLE_RIGHT},
 	{"FILES", TABLE_RIGHT},
 	{"LEFT", TABLE_RIGHT},
@@ -28,7 +29,7 @@ static const struct table_column leaker_columns[] = {
 	{"LAST", 0},
 };
 
-enum { LEAKER_NUMBERS = 7, LEAKER_PIDS = 8, LEAKER_CLASSES = 10 };
+enum { LEAKER_NUMBERS = 8, LEAKER_PIDS = 9, LEAKER_CLASSES = 11 };
 
 /* "17 suspects and ghosts are known, 10 of them shown." */
 static void print_count(FILE *out, const char *one, const char *many, size_t shown, json_int_t total)
@@ -100,8 +101,8 @@ static void add_classes(struct buffer *buffer, const json_t *classes)
 
 static int add_leaker(struct table *table, const json_t *leaker)
 {
-	static const char *const keys[LEAKER_NUMBERS] = {"ghosts",    "oldest_ms", "found",      "reaped",
-							 "rate_hour", NULL,        "runs_out_ms"};
+	static const char *const keys[LEAKER_NUMBERS] = {"ghosts", "oldest_ms", "found", "reaped",
+							 "dead",   "rate_hour", NULL,    "runs_out_ms"};
 	struct buffer texts[GB_COUNT(leaker_columns)] = {0};
 	const char *cells[GB_COUNT(leaker_columns)];
 	int error;
@@ -112,13 +113,13 @@ static int add_leaker(struct table *table, const json_t *leaker)
 		else if (json_object_get(leaker, keys[i]))
 			client_add_value(&texts[i], keys[i], json_object_get(leaker, keys[i]));
 	}
-	buffer_add_text(&texts[7], client_text(leaker, "comm"));
+	buffer_add_text(&texts[8], client_text(leaker, "comm"));
 	add_pids(&texts[LEAKER_PIDS], json_object_get(leaker, "pids"));
-	buffer_add_text(&texts[9], client_home(leaker));
+	buffer_add_text(&texts[10], client_home(leaker));
 	add_classes(&texts[LEAKER_CLASSES], json_object_get(leaker, "classes"));
-	buffer_add_text(&texts[11], client_text(leaker, "exe"));
-	buffer_add_text(&texts[12], client_text(leaker, "plugin"));
-	buffer_add_text(&texts[13], client_text(leaker, "last"));
+	buffer_add_text(&texts[12], client_text(leaker, "exe"));
+	buffer_add_text(&texts[13], client_text(leaker, "plugin"));
+	buffer_add_text(&texts[14], client_text(leaker, "last"));
 	for (size_t i = 0; i < GB_COUNT(leaker_columns); i++)
 		cells[i] = buffer_text(&texts[i]);
 	error = table_add(table, cells);

@@ -25,10 +25,12 @@
  *             of a suspect that was not told of yet, "id", "plugin", "resource", "state", "age_ms", "conditions", "advice"
  *   resume   {"plugin":…,"resumed":true,"message":…}
  *   leakers  {"leakers":[{"plugin":…,"comm":…,"exe":…,"uid":1,"unit":…,"container":…,"pod":…,"pids":[1],"ghosts":1,
- *                         "oldest_ms":1,"found":1,"reaped":1,"healed":1,"spared":1,"failed":1,"classes":{CLASS:1},
- *                         "rate_hour":1,"files_pid":1,"files_open":1,"files_limit":1,"files_percent":1,"runs_out_ms":1,
+ *                         "oldest_ms":1,"found":1,"reaped":1,"reacted":1,"dead":1,"healed":1,"spared":1,"failed":1,
+ *                         "classes":{CLASS:1},"rate_hour":1,"files_pid":1,"files_open":1,"files_limit":1,"files_percent":1,"runs_out_ms":1,
  *                         "first":TIME,"last":TIME}],"total":1}
- *             at most `limit` of them (default 100); most ghosts now first, then most reaped. `classes`: by the text
+ *             at most `limit` of them (default 100); most ghosts now first, then most reaped. `reacted`: of the reaped,
+ *             those whose descriptor the owner closed; `dead`: descriptors of the reaped that its processes held when
+ *             they were last looked at (only of plugins that tell: tcp_close_wait). `classes`: by the text
  *             "class" of the evidence. `rate_hour`: found, of those not there before the daemon. `files_…`: open
  *             descriptors against RLIMIT_NOFILE, of the process that is closest to it; `runs_out_ms`: until none is
  *             left, where they grow

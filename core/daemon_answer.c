@@ -206,6 +206,8 @@ static json_t *answer_leakers(struct daemon *daemon, const json_t *request)
 
 		for (const struct ghost *ghost = plugin ? plugin->ghosts.by_key : NULL; ghost; ghost = ghost->hh.next)
 			leakers_present(leakers, ghost, now_ns);
+		if (plugin)
+			plugin_present_dead(plugin, leakers);
 	}
 	if (limit <= 0 || limit > LEAKERS_MAX)
 		limit = LEAKERS_DEFAULT;

@@ -70,6 +70,7 @@ static void put_explanation(json_t *object, struct explanation *explanation, con
 	answer_put_text(object, "advice", buffer_text(&text));
 }
 
+/* Of what is over, a plugin knows no more than what its owner made of the release. */
 static json_t *explain_ghost(struct plugin *plugin, const struct ghost *ghost)
 {
 	struct explanation explanation = {0};
@@ -77,7 +78,7 @@ static json_t *explain_ghost(struct plugin *plugin, const struct ghost *ghost)
 
 	answer_put_ghost(object, ghost);
 	answer_put(object, "history", history(ghost));
-	if (plugin)
+	if (plugin && ghost->state != GHOST_HEALED)
 		plugin_explain(plugin, ghost->key, NULL, &explanation);
 	put_explanation(object, &explanation, advice_of(ghost));
 	explanation_fini(&explanation);
@@ -135,8 +136,11 @@ static json_t *explain_resource(struct daemon *daemon, const char *resource)
 			return object;
 	}
 	ghost = ghost_ring_find_resource(&daemon->engine.finished, resource);
-	if (ghost)
-		return explain_ghost(NULL, ghost);
+	if (ghost) {
+		struct slot *slot = slot_find(daemon, word_text(ghost->plugin));
+
+		return explain_ghost(slot ? slot->plugin : NULL, ghost);
+	}
 	return answer_error("%s is no id or resource of a ghost or suspect; `ghostbuster ghosts` shows them", resource);
 }
 
@@ -158,6 +162,6 @@ json_t *answer_explain(struct daemon *daemon, const json_t *request)
 		return explain_ghost(slot->plugin, ghost);
 	ghost = word_id(name, &word) == 0 ? ghost_ring_find(&daemon->engine.finished, word, key) : NULL;
 	if (ghost)
-		return explain_ghost(NULL, ghost);
+		return explain_ghost(slot ? slot->plugin : NULL, ghost);
 	return answer_error("%s is not known, or has been gone for too long; the journal may still have it", id);
 }

@@ -23,6 +23,7 @@
 static const uint32_t sizes_min[GB_ABI_MINOR_NEWEST + 1] = {
 	[0] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
 	[1] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
+	[2] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
 };
 
 struct reading {

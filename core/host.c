@@ -205,6 +205,15 @@ static int host_settle(const struct gb_host *host, const struct gb_settlement *s
 	return 0;
 }
 
+static int host_aftermath(const struct gb_host *host, const struct gb_aftermath *aftermath)
+{
+	struct plugin *plugin = plugin_of(host);
+
+	if (!aftermath || aftermath->struct_size < sizeof(*aftermath) || !may_report(plugin))
+		return -EINVAL;
+	return plugin_aftermath(plugin, aftermath);
+}
+
 static int host_each_known(const struct gb_host *host, int (*fn)(uint64_t key, void *arg), void *arg)
 {
 	struct plugin *plugin = plugin_of(host);
@@ -383,6 +392,7 @@ void host_init(struct plugin *plugin)
 		.ns_run = host_ns_run,
 		.number = host_number,
 		.fact = host_fact,
+		.aftermath = host_aftermath,
 	};
 }
 

@@ -71,16 +71,20 @@ static struct leaker *leaker_find(const struct leakers *leakers, const char *key
 	return leaker;
 }
 
-/* Of the first owner; NULL: it has none, or nothing is known of it. */
-static struct leaker *leaker_of(const struct leakers *leakers, const struct ghost *ghost)
+/* NULL: nothing is known of it. */
+static struct leaker *leaker_of_owner(const struct leakers *leakers, uint16_t plugin, const struct owner *owner)
 {
 	char key[KEY_MAX];
 
-	if (!ghost->owner_count)
-		return NULL;
-	if (leakers->latest && leakers->latest->owner == ghost->owners[0] && leakers->latest->plugin == ghost->plugin)
+	if (leakers->latest && leakers->latest->owner == owner && leakers->latest->plugin == plugin)
 		return leakers->latest;
-	return leaker_find(leakers, key, key_of(ghost->plugin, &ghost->owners[0]->public, key));
+	return leaker_find(leakers, key, key_of(plugin, &owner->public, key));
+}
+
+/* Of the first owner; NULL also when it has none. */
+static struct leaker *leaker_of(const struct leakers *leakers, const struct ghost *ghost)
+{
+	return ghost->owner_count ? leaker_of_owner(leakers, ghost->plugin, ghost->owners[0]) : NULL;
 }
 
 static struct leaker *leaker_quietest(const struct leakers *leakers)
@@ -236,10 +240,26 @@ void leakers_count(struct leakers *leakers, const struct ghost *ghost, enum ghos
 	}
 }
 
+void leakers_react(struct leakers *leakers, uint16_t plugin, const struct owner *owner, uint64_t reacted)
+{
+	struct leaker *leaker = reacted ? leaker_of_owner(leakers, plugin, owner) : NULL;
+
+	if (leaker)
+		leaker->reacted += reacted;
+}
+
 void leakers_present_none(struct leakers *leakers)
 {
 	for (struct leaker *leaker = leakers->by_key; leaker; leaker = leaker->hh.next)
-		leaker->ghosts = leaker->oldest_ns = 0;
+		leaker->ghosts = leaker->oldest_ns = leaker->dead = 0;
+}
+
+void leakers_present_dead(struct leakers *leakers, uint16_t plugin, const struct owner *owner, uint64_t dead)
+{
+	struct leaker *leaker = leaker_of_owner(leakers, plugin, owner);
+
+	if (leaker)
+		leaker->dead += dead;
 }
 
 void leakers_present(struct leakers *leakers, const struct ghost *ghost, uint64_t now_ns)

@@ -54,10 +54,12 @@ struct leaker {
 	uint8_t process_count, class_count;
 	uint16_t plugin; /* word */
 	uint64_t found, reaped, healed, spared, failed;
+	uint64_t reacted; /* of the reaped: its processes let go of what was left */
 	uint64_t last_ns, first_wall_ns, last_wall_ns;
 	uint64_t bucket;                 /* number, since the clock's zero, of the latest one */
 	uint32_t births[LEAKER_BUCKETS]; /* ghosts found in each that were not there before the daemon */
 	uint64_t ghosts, oldest_ns;      /* now: as the last leakers_present() calls counted */
+	uint64_t dead;                   /* likewise, leakers_present_dead(): descriptors of what was reaped */
 	char key[];
 };
 
@@ -75,9 +77,13 @@ void leakers_fini(struct leakers *leakers);
 /* Something happened to a ghost. One without an owner counts for nobody; without memory it is not counted. */
 void leakers_count(struct leakers *leakers, const struct ghost *ghost, enum ghost_event event, uint64_t now_ns);
 
-/* Before, and for each ghost that is there: how many each owner has now. */
+/* An owner let go of so many resources that were reaped. Who has not leaked is not counted. */
+void leakers_react(struct leakers *leakers, uint16_t plugin, const struct owner *owner, uint64_t reacted);
+
+/* Before, for each ghost that is there, and for each process that carries descriptors of what was reaped: now. */
 void leakers_present_none(struct leakers *leakers);
 void leakers_present(struct leakers *leakers, const struct ghost *ghost, uint64_t now_ns);
+void leakers_present_dead(struct leakers *leakers, uint16_t plugin, const struct owner *owner, uint64_t dead);
 
 /* How many a leaker leaks in an hour: by those found in the last hour, or since the start, if at least 5 min ago. */
 uint64_t leaker_rate_hour(const struct leakers *leakers, const struct leaker *leaker, uint64_t now_ns);

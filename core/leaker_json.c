@@ -106,6 +106,8 @@ static json_t *leaker_json(const struct leakers *leakers, const struct leaker *l
 		put_number(object, "oldest_ms", leaker->oldest_ns / MS_NS);
 	put_number(object, "found", leaker->found);
 	put_number(object, "reaped", leaker->reaped);
+	put_number(object, "reacted", leaker->reacted);
+	put_number(object, "dead", leaker->dead);
 	put_number(object, "healed", leaker->healed);
 	put_number(object, "spared", leaker->spared);
 	put_number(object, "failed", leaker->failed);

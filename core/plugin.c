@@ -44,6 +44,7 @@ void plugin_free(struct plugin *plugin)
 	loop_deadline_remove(plugin->engine->loop, &plugin->summary_due);
 	plugin_batch_drop(plugin);
 	plugin_unwatch_owners(plugin, true);
+	aftermath_fini(&plugin->aftermath);
 	host_fini(plugin);
 	ghost_table_fini(&plugin->ghosts);
 	free(plugin->name);
@@ -123,6 +124,7 @@ void plugin_close(struct plugin *plugin)
 	plugin->step.when_ns = CLOCK_NEVER;
 	plugin_unwatch_owners(plugin, true);
 	plugin_summarise(plugin);
+	aftermath_fini(&plugin->aftermath);
 	host_fini(plugin);
 }
 

@@ -15,6 +15,7 @@
 #include <eghostbuster/plugin.h>
 #include <jansson.h>
 
+#include "aftermath.h"
 #include "breaker.h"
 #include "engine.h"
 #include "ghost.h"
@@ -89,6 +90,7 @@ struct plugin {
 	struct plugin_totals totals;
 	struct plugin_batch batch;
 	struct summary summary;
+	struct aftermath aftermath;
 
 	struct loop_deadline step, summary_due;
 	bool scanning, asked;
@@ -191,6 +193,12 @@ void plugin_batch_drop(struct plugin *plugin);
 
 /* When the queue is worth looking at: `now_ns` when it is already, CLOCK_NEVER when nothing waits. */
 uint64_t plugin_batch_when(struct plugin *plugin, uint64_t now_ns);
+
+/* As gb_host.aftermath(), of an argument that is whole. */
+int plugin_aftermath(struct plugin *plugin, const struct gb_aftermath *told);
+
+/* Between leakers_present_none() and leakers_json(): who carries what was reaped. */
+void plugin_present_dead(const struct plugin *plugin, struct leakers *leakers);
 
 /* Begins to watch the ghost's owners for the breaker, before it is reaped; their grace begins with the reaping. */
 void plugin_watch_owners(struct plugin *plugin, const struct ghost *ghost);

@@ -92,7 +92,7 @@
  * this header: it then stays loadable on an older daemon, and the slots newer than that do not exist for it. Slots are
  * only ever appended, each behind `#if GB_ABI_MINOR >= n`.
  */
-#define GB_ABI_MINOR_NEWEST 1 /* 1: gb_ghost.former */
+#define GB_ABI_MINOR_NEWEST 2 /* 1: gb_ghost.former; 2: gb_host.aftermath */
 #ifndef GB_ABI_MINOR
 #define GB_ABI_MINOR GB_ABI_MINOR_NEWEST
 #endif
@@ -411,6 +411,21 @@ struct gb_settlement {
 	const char *detail; /* as in gb_reap_item */
 };
 
+enum gb_aftermath_flag {
+	GB_AFTERMATH_UNSURE = 1 << 0, /* a kernel id may have been reused: it may be so */
+};
+
+/* What one process made of what was reaped from it, as one look at its descriptors found (gb_host.aftermath). */
+struct gb_aftermath {
+	uint32_t struct_size;
+	uint32_t flags; /* enum gb_aftermath_flag */
+	int32_t pid;
+	uint32_t reserved;
+	uint64_t start_ticks; /* as in gb_owner */
+	uint64_t reacted;     /* resources that it, or who shared them with it, let go of; those not told of before */
+	uint64_t dead;        /* descriptors that it holds now for resources that were reaped */
+};
+
 struct gb_reap {
 	uint32_t struct_size;
 	uint32_t count;
@@ -508,6 +523,17 @@ struct gb_host {
 	 * chosen. `name` is [a-z][a-z0-9_]*; at most 32 of each for a plugin. -ENOSPC, -EINVAL. */
 	int (*number)(const struct gb_host *host, const char *name, uint64_t value);
 	int (*fact)(const struct gb_host *host, const char *name, const char *text);
+
+#if GB_ABI_MINOR >= 2
+	/*
+	 * From scan() or dispatch(). Where a release leaves something with its owner (a descriptor): what became of it, some
+	 * seconds later and whenever it is looked at again. Of each process that holds some, with every look, and once more
+	 * when it holds none any longer. The daemon adds it up by owner, and writes a line in the journal when it changes, at
+	 * most one a minute for a process that goes on. -ESRCH when the process has ended: nothing is counted, it need not be
+	 * told of again. -EINVAL.
+	 */
+	int (*aftermath)(const struct gb_host *host, const struct gb_aftermath *aftermath);
+#endif
 };
 
 #define GB_HOST_HAS(host, member) \
@@ -596,9 +622,10 @@ struct gb_plugin {
 	/* Releases all that open() made, detaches, leaves nothing behind. Required. */
 	void (*close)(void *state);
 
-	/* The user asks why the resource `key` (or `explain->resource`) is a ghost, or is not. Says how each condition of
-	 * the policy stands now, without changing anything; a fresh look if that is quick, at most some milliseconds.
-	 * -ENOENT when the plugin knows no such resource. Optional: the daemon then shows the evidence and history alone. */
+	/* The user asks why the resource `key` (or `explain->resource`) is a ghost, or is not; or what became of one that was
+	 * reaped. Says how each condition of the policy stands now, without changing anything; a fresh look if that is
+	 * quick, at most some milliseconds. -ENOENT when the plugin knows no such resource. Optional: the daemon then shows
+	 * the evidence and history alone. */
 	int (*explain)(void *state, uint64_t key, const struct gb_explain *explain);
 };
 

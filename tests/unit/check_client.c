@@ -64,16 +64,16 @@
 #define LEAKERS \
 	"{\"leakers\":[{\"plugin\":\"tcp_close_wait\",\"comm\":\"java\",\"exe\":\"/usr/bin/java\",\"uid\":1000," \
 	"\"pod\":\"7a8b\",\"container\":\"0123\",\"pids\":[7,8,9],\"ghosts\":1,\"oldest_ms\":60012," \
-	"\"found\":10,\"reaped\":9,\"spared\":1,\"failed\":0,\"classes\":{\"never-looked\":8,\"stuck\\u001breader\":2}," \
+	"\"found\":10,\"reaped\":9,\"dead\":7,\"spared\":1,\"failed\":0,\"classes\":{\"never-looked\":8,\"stuck\\u001breader\":2}," \
 	"\"rate_hour\":120,\"files_pid\":8,\"files_open\":812,\"files_limit\":1024,\"files_percent\":79," \
 	"\"runs_out_ms\":7260000," \
 	"\"last\":\"2026-11-22T20:20:41.123Z\"}],\"total\":1}"
 #define LEAKERS_TEXT \
 	"One program has leaked.\n" \
 	"\n" \
-	"GHOSTS  OLDEST  FOUND  REAPED  AN HOUR         FILES  LEFT  COMMAND  PID      UNIT  CLASS                              " \
+	"GHOSTS  OLDEST  FOUND  REAPED  DEAD  AN HOUR         FILES  LEFT  COMMAND  PID      UNIT  CLASS                              " \
 	"EXECUTABLE     PLUGIN          LAST\n" \
-	"     1    1m0s     10       9      120  812/1024 79%  2h1m  java     7, 8 +1  7a8b  never-looked 8, stuck\\x1breader 2  " \
+	"     1    1m0s     10       9     7      120  812/1024 79%  2h1m  java     7, 8 +1  7a8b  never-looked 8, stuck\\x1breader 2  " \
 	"/usr/bin/java  tcp_close_wait  2026-11-22T20:20:41.123Z\n"
 
 #define EXPLAIN \
