@@ -69,7 +69,8 @@ static void bounds_check(const struct checker *checker, const struct gb_option *
 {
 	bool is_unsigned = option->type == GB_OPTION_TYPE_SIZE || option->type == GB_OPTION_TYPE_DURATION;
 
-	if (option->type != GB_OPTION_TYPE_INTEGER && option->type != GB_OPTION_TYPE_RANGE && !is_unsigned)
+	if (option->type != GB_OPTION_TYPE_INTEGER && option->type != GB_OPTION_TYPE_RANGE &&
+	    option->type != GB_OPTION_TYPE_MASK && !is_unsigned)
 		return;
 	if (option->min > option->max)
 		say(checker, option->key, "its smallest value %lld is above its largest, %lld", (long long)option->min,
@@ -222,7 +223,7 @@ static void option_check(const struct checker *checker, uint32_t index)
 	}
 	if (!option_type_name(option.type)) {
 		say(checker, option.key, "type %u does not exist, want %d..%d", option.type, GB_OPTION_TYPE_BOOL,
-		    GB_OPTION_TYPE_CIDR);
+		    GB_OPTION_TYPE_MASK);
 		return;
 	}
 	if (!line_is_good(option.help))

@@ -26,6 +26,7 @@ static const struct {
 	[GB_OPTION_TYPE_GROUPS] = {"list of groups", sizeof(struct gb_groups), alignof(struct gb_groups)},
 	[GB_OPTION_TYPE_RANGE] = {"range", sizeof(struct gb_range), alignof(struct gb_range)},
 	[GB_OPTION_TYPE_CIDR] = {"network", sizeof(struct gb_cidr), alignof(struct gb_cidr)},
+	[GB_OPTION_TYPE_MASK] = {"number or prefix", sizeof(struct gb_mask), alignof(struct gb_mask)},
 };
 
 const char *option_type_name(uint32_t type)
@@ -101,6 +102,7 @@ void option_range(const struct gb_option *option, char *buf, size_t buf_size)
 	case GB_OPTION_TYPE_SIZE:
 	case GB_OPTION_TYPE_DURATION:
 	case GB_OPTION_TYPE_RANGE:
+	case GB_OPTION_TYPE_MASK:
 		bounds_format(option, buf, buf_size);
 		if (*buf)
 			return;
@@ -141,6 +143,9 @@ void value_want(const struct gb_option *option, char *buf, size_t buf_size)
 		break;
 	case GB_OPTION_TYPE_CIDR:
 		form = "an address or a network such as \"10.0.0.0/8\"";
+		break;
+	case GB_OPTION_TYPE_MASK:
+		form = "a number such as 5432001 or \"0x52e2c1\", or a prefix such as \"0xae000000/0xff000000\"";
 		break;
 	default:
 		option_range(option, buf, buf_size);
@@ -229,6 +234,15 @@ static json_t *cidr_json(const struct gb_cidr *cidr)
 	return json_sprintf("%s/%d", address, cidr->prefix_len);
 }
 
+static json_t *mask_json(const struct gb_mask *mask)
+{
+	if (!mask->mask)
+		return json_null();
+	if (mask->mask == UINT32_MAX)
+		return json_sprintf("0x%" PRIx32, mask->value);
+	return json_sprintf("0x%" PRIx32 "/0x%" PRIx32, mask->value, mask->mask);
+}
+
 json_t *value_json(const struct gb_option *option, const void *field)
 {
 	char text[UNITS_TEXT_MAX];
@@ -252,6 +266,8 @@ json_t *value_json(const struct gb_option *option, const void *field)
 		return range_json(field);
 	case GB_OPTION_TYPE_CIDR:
 		return cidr_json(field);
+	case GB_OPTION_TYPE_MASK:
+		return mask_json(field);
 	case GB_OPTION_TYPE_GROUPS:
 		break;
 	}

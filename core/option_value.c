@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,46 @@ static int cidr_decode(const char *text, struct gb_cidr *ret_field, char *want, 
 	return 0;
 }
 
+/* Hexadecimal, or decimal with a sign: a key is printed as either. */
+static int bits_parse(const char *text, const char **ret_end, uint32_t *ret_bits)
+{
+	bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	long long number;
+	char *end;
+
+	if (!isdigit((unsigned char)text[*text == '-']))
+		return -EINVAL;
+	errno = 0;
+	number = strtoll(text, &end, hexadecimal ? 16 : 10);
+	if (errno || number < INT32_MIN || number > UINT32_MAX)
+		return -EINVAL;
+	*ret_end = end;
+	*ret_bits = (uint32_t)number;
+	return 0;
+}
+
+/* As with networks: "0xae000001/0xff000000" may have meant one number as well as the prefix. */
+static int mask_decode(const struct gb_option *option, const char *text, struct gb_mask *ret_field, char *want,
+		       size_t want_size)
+{
+	struct gb_mask mask = {.mask = UINT32_MAX};
+	int rc = bits_parse(text, &text, &mask.value);
+
+	if (rc == 0 && *text == '/')
+		rc = bits_parse(text + 1, &text, &mask.mask);
+	if (rc < 0 || *text || !mask.mask)
+		return -EINVAL;
+	if (mask.value & ~mask.mask) {
+		snprintf(want, want_size, "\"0x%" PRIx32 "/0x%" PRIx32 "\" or \"0x%" PRIx32 "\"",
+			 mask.value & mask.mask, mask.mask, mask.value);
+		return -EDOM;
+	}
+	if ((int64_t)mask.value < option->min || (int64_t)mask.value > option->max)
+		return -ERANGE;
+	*ret_field = mask;
+	return 0;
+}
+
 /* With commas between the items; an empty text is an empty list. */
 static int strings_decode(const char *text, struct arena *arena, struct gb_strings *ret_field)
 {
@@ -284,7 +325,7 @@ static bool kind_fits(const struct gb_option *option, enum value_kind kind)
 		return type != GB_OPTION_TYPE_BOOL && type != GB_OPTION_TYPE_INTEGER && type != GB_OPTION_TYPE_STRINGS;
 	case VALUE_NUMBER:
 		return type == GB_OPTION_TYPE_INTEGER || type == GB_OPTION_TYPE_SIZE ||
-		       type == GB_OPTION_TYPE_DURATION || type == GB_OPTION_TYPE_RANGE ||
+		       type == GB_OPTION_TYPE_DURATION || type == GB_OPTION_TYPE_RANGE || type == GB_OPTION_TYPE_MASK ||
 		       (type == GB_OPTION_TYPE_STRING && option->min < option->max);
 	case VALUE_BOOL:
 		return type == GB_OPTION_TYPE_BOOL;
@@ -321,6 +362,8 @@ static int scalar_decode(const struct gb_option *option, const char *text, struc
 		return range_decode(option, text, field);
 	case GB_OPTION_TYPE_CIDR:
 		return cidr_decode(text, field, want, want_size);
+	case GB_OPTION_TYPE_MASK:
+		return mask_decode(option, text, field, want, want_size);
 	case GB_OPTION_TYPE_GROUPS:
 		break;
 	}

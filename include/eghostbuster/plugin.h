@@ -92,7 +92,7 @@
  * this header: it then stays loadable on an older daemon, and the slots newer than that do not exist for it. Slots are
  * only ever appended, each behind `#if GB_ABI_MINOR >= n`.
  */
-#define GB_ABI_MINOR_NEWEST 2 /* 1: gb_ghost.former; 2: gb_host.aftermath */
+#define GB_ABI_MINOR_NEWEST 2 /* 1: gb_ghost.former; 2: gb_host.aftermath, GB_OPTION_TYPE_MASK */
 #ifndef GB_ABI_MINOR
 #define GB_ABI_MINOR GB_ABI_MINOR_NEWEST
 #endif
@@ -133,6 +133,7 @@ enum gb_level { GB_LOG_ERROR = 3, GB_LOG_WARNING = 4, GB_LOG_INFO = 6, GB_LOG_DE
  *   GB_OPTION_TYPE_GROUPS        struct gb_groups           ({ ... }, { ... })
  *   GB_OPTION_TYPE_RANGE         struct gb_range            8080, or "8000-8999"
  *   GB_OPTION_TYPE_CIDR          struct gb_cidr             "10.0.0.0/8", "2001:db8::/32", "192.0.2.1"
+ *   GB_OPTION_TYPE_MASK          struct gb_mask             5432001, "0x52e2c1", or "0xae000000/0xff000000" (ABI 1.2)
  *
  * A string option with `min` below `max` takes a whole number without quotes, too, as its decimal text; the plugin checks
  * what it means. (Elsewhere a number is refused: 012 would silently become "12".)
@@ -148,6 +149,7 @@ enum gb_option_type {
 	GB_OPTION_TYPE_GROUPS,
 	GB_OPTION_TYPE_RANGE,
 	GB_OPTION_TYPE_CIDR,
+	GB_OPTION_TYPE_MASK,
 };
 
 struct gb_strings {
@@ -163,6 +165,11 @@ struct gb_cidr {
 	uint8_t family;      /* AF_INET, AF_INET6; 0 when the option is not set */
 	uint8_t prefix_len;  /* bits */
 	uint8_t address[16]; /* network order; IPv4 in the first 4; the bits behind the prefix are 0 */
+};
+
+/* A number of 32 bits (a negative one by its bits), or all numbers that are equal to `value` in the bits of `mask`. */
+struct gb_mask {
+	uint32_t value, mask; /* no bit of the value outside of the mask; mask 0 when the option is not set */
 };
 
 /*
@@ -190,7 +197,7 @@ struct gb_option {
 	uint32_t offset; /* of the field in the config struct (or in the group's struct) */
 	/* As it would stand in the file without quotes; NULL: unset (false, 0, no string, an empty list), also not checked. */
 	const char *default_text;
-	int64_t min, max;           /* inclusive, in the field's unit; for integer, size, duration and range */
+	int64_t min, max;           /* inclusive, in the field's unit; for integer, size, duration, range and mask */
 	const char *const *choices; /* for an enumeration: NULL-terminated */
 	const char *help;           /* one line, without a full stop */
 	/* For a list of groups: the options of one group. No groups inside of groups. */
@@ -248,6 +255,12 @@ struct gb_option {
 	{ \
 		.key = (key_), .type = GB_OPTION_TYPE_CIDR, .offset = offsetof(struct_, field_), \
 		.default_text = (default_), .help = (help_) \
+	}
+
+#define GB_OPTION_MASK(key_, struct_, field_, default_, min_, max_, help_) \
+	{ \
+		.key = (key_), .type = GB_OPTION_TYPE_MASK, .offset = offsetof(struct_, field_), \
+		.default_text = (default_), .min = (min_), .max = (max_), .help = (help_) \
 	}
 
 /* ---- Owners ------------------------------------------------------------------------------------------------------- */

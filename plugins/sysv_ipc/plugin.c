@@ -25,19 +25,6 @@ static void facts_tell(const struct sysv *sysv)
 		host->fact(host, "tier", "reads whose an object is, and who sleeps on it");
 }
 
-static int config_check(const struct gb_host *host, const struct sysv_config *config)
-{
-	const struct sysv_rule *bad = sysv_config_bad_key(config);
-
-	if (!bad)
-		return 0;
-	host->log(host, GB_LOG_ERROR,
-		  "%s:%u: rules.key = \"%s\", want a number such as 5432001 or \"0x52e2c1\", or a prefix such as "
-		  "\"0xae000000/0xff000000\"",
-		  bad->group.file ? bad->group.file : "--set", bad->group.line, bad->key ? bad->key : "");
-	return -EINVAL;
-}
-
 static void sysv_close(void *state)
 {
 	struct sysv *sysv = state;
@@ -53,10 +40,8 @@ static int sysv_open(const struct gb_host *host, const void *config, void **ret_
 {
 	char why[512] = "";
 	struct sysv *sysv;
-	int r = config_check(host, config);
+	int r;
 
-	if (r < 0)
-		return r;
 	sysv = calloc(1, sizeof(*sysv));
 	if (!sysv)
 		return -ENOMEM;
@@ -90,10 +75,7 @@ static int reap(void *state, struct gb_reap *batch)
 static int reconfigure(void *state, const void *config)
 {
 	struct sysv *sysv = state;
-	int r = config_check(sysv->host, config);
 
-	if (r < 0)
-		return r;
 	sysv->config = config;
 	sysv->timeout_ns = sysv_config_timeout(config);
 	sysv->sweep.phase = SYSV_IDLE;

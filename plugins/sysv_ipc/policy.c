@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,12 +22,8 @@ enum { /* in rule_options[], behind the seven of GB_OWNER_MATCH_OPTIONS() */
 static const struct gb_option rule_options[] = {
 	GB_OWNER_MATCH_OPTIONS(struct sysv_rule, owner),
 	[RULE_KIND] = GB_OPTION_ENUM("kind", struct sysv_rule, kind, NULL, kinds, "kind of object"),
-	[RULE_KEY] = {.key = "key",
-		      .type = GB_OPTION_TYPE_STRING,
-		      .offset = offsetof(struct sysv_rule, key),
-		      .min = INT32_MIN, /* a number needs no quotes */
-		      .max = UINT32_MAX,
-		      .help = "the object's key, or VALUE/MASK for all keys that begin alike"},
+	[RULE_KEY] = GB_OPTION_MASK("key", struct sysv_rule, key, NULL, 1, UINT32_MAX,
+				    "the object's key, or VALUE/MASK for all keys that begin alike"),
 	[RULE_OWNER_UID] = GB_OPTION_INTEGER("owner_uid", struct sysv_rule, owner_uid, NULL, 0, 4294967294,
 					     "user id of the object's owner or creator"),
 	[RULE_TIMEOUT] = GB_OPTION_DURATION("timeout", struct sysv_rule, timeout_ns, NULL, TIMEOUT_LEAST, TIMEOUT_MOST,
@@ -56,7 +51,7 @@ const struct gb_option sysv_options[SYSV_OPTION_COUNT] = {
  * protected by the rule that a keyed object needs a rule.
  */
 static const struct {
-	struct sysv_key key;
+	struct gb_mask key;
 	uint32_t kind;
 	const char *program;
 } kept[] = {
@@ -67,7 +62,7 @@ static const struct {
 	{{0x53004800, 0xff00ff00}, SYSV_SHM, "informix"},
 };
 
-static bool key_matches(const struct sysv_key *key, uint32_t value)
+static bool key_matches(const struct gb_mask *key, uint32_t value)
 {
 	return (value & key->mask) == key->value;
 }
@@ -90,39 +85,6 @@ const char *sysv_action_name(int32_t action)
 	return actions[action == SYSV_ACTION_REMOVE ? SYSV_ACTION_REMOVE : SYSV_ACTION_REPORT];
 }
 
-static int number_parse(const char *text, const char **ret_end, uint32_t *ret_number)
-{
-	const char *digits = text + (*text == '-');
-	int base = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X') ? 16 : 10;
-	long long number;
-	char *end;
-
-	if (digits[0] < '0' || digits[0] > '9')
-		return -EINVAL;
-	errno = 0;
-	number = strtoll(text, &end, base);
-	if (errno || number < INT32_MIN || number > UINT32_MAX)
-		return -EINVAL;
-	*ret_end = end;
-	*ret_number = (uint32_t)number;
-	return 0;
-}
-
-int sysv_key_parse(const char *text, struct sysv_key *ret_key)
-{
-	struct sysv_key key = {.mask = UINT32_MAX};
-	int r = number_parse(text, &text, &key.value);
-
-	if (r == 0 && *text == '/')
-		r = number_parse(text + 1, &text, &key.mask);
-	if (r < 0)
-		return r;
-	if (*text || !key.value || !key.mask || key.value & ~key.mask)
-		return -EINVAL;
-	*ret_key = key;
-	return 0;
-}
-
 static bool is_set(const struct sysv_rule *rule, unsigned int member)
 {
 	return rule->group.present & UINT64_C(1) << member;
@@ -131,16 +93,6 @@ static bool is_set(const struct sysv_rule *rule, unsigned int member)
 static const struct sysv_rule *rule_at(const struct sysv_config *config, uint32_t index)
 {
 	return (const struct sysv_rule *)config->rules.items + index;
-}
-
-const struct sysv_rule *sysv_config_bad_key(const struct sysv_config *config)
-{
-	struct sysv_key key;
-
-	for (uint32_t i = 0; i < config->rules.count; i++)
-		if (is_set(rule_at(config, i), RULE_KEY) && sysv_key_parse(rule_at(config, i)->key, &key) < 0)
-			return rule_at(config, i);
-	return NULL;
 }
 
 uint64_t sysv_config_timeout(const struct sysv_config *config)
@@ -170,11 +122,9 @@ static bool owners_match(const struct sysv_rule *rule, const struct gb_host *hos
 static bool rule_matches(const struct sysv_rule *rule, const struct gb_host *host, const struct sysv_subject *subject,
 			 const struct gb_owner *owners, size_t count)
 {
-	struct sysv_key key;
-
 	if (is_set(rule, RULE_KIND) && (uint32_t)rule->kind != subject->kind)
 		return false;
-	if (is_set(rule, RULE_KEY) && (sysv_key_parse(rule->key, &key) < 0 || !key_matches(&key, subject->key)))
+	if (is_set(rule, RULE_KEY) && !key_matches(&rule->key, subject->key))
 		return false;
 	if (is_set(rule, RULE_OWNER_UID) && rule->owner_uid != subject->uid && rule->owner_uid != subject->creator_uid)
 		return false;

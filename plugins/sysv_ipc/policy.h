@@ -17,8 +17,8 @@ enum sysv_action { SYSV_ACTION_REPORT, SYSV_ACTION_REMOVE };
 struct sysv_rule {
 	struct gb_group group;
 	struct gb_owner_match owner;
-	int32_t kind;    /* enum sysv_kind */
-	const char *key; /* as in the file: see sysv_key_parse() */
+	int32_t kind; /* enum sysv_kind */
+	struct gb_mask key;
 	int64_t owner_uid;
 	uint64_t timeout_ns;
 	int32_t action;
@@ -47,20 +47,6 @@ struct sysv_policy {
 
 #define SYSV_OPTION_COUNT 4
 extern const struct gb_option sysv_options[SYSV_OPTION_COUNT];
-
-/* A key, or all keys that are equal to `value` in the bits of `mask`. */
-struct sysv_key {
-	uint32_t value, mask;
-};
-
-/*
- * "5432001", "0x52e2c1", "-1": one key, as a number of 32 bits with or without a sign. "0xae000000/0xff000000": a prefix
- * and its mask. -EINVAL for anything else, for key 0, which is no key, and for bits of the prefix outside of the mask.
- */
-int sysv_key_parse(const char *text, struct sysv_key *ret_key);
-
-/* The first rule whose key cannot be read; NULL: all can. */
-const struct sysv_rule *sysv_config_bad_key(const struct sysv_config *config);
 
 /* The shortest timeout that any rule gives: nothing can be due before it. */
 uint64_t sysv_config_timeout(const struct sysv_config *config);

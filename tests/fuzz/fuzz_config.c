@@ -37,6 +37,7 @@ struct values {
 	struct gb_groups rules;
 	struct gb_range ports;
 	struct gb_cidr network;
+	struct gb_mask number;
 	uint64_t timeout_ns, memory;
 	int64_t depth;
 	const char *label;
@@ -66,6 +67,7 @@ static const struct gb_option options[] = {
 	GB_OPTION_GROUPS("rules", struct values, rules, rule_options, struct rule, "h"),
 	GB_OPTION_RANGE("ports", struct values, ports, NULL, INT64_MIN, INT64_MAX, "h"),
 	GB_OPTION_CIDR("network", struct values, network, "10.0.0.0/8", "h"),
+	GB_OPTION_MASK("number", struct values, number, NULL, 0, UINT32_MAX, "h"),
 };
 
 static const struct option_table table = {.options = options,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -417,8 +418,15 @@ START_TEST(pressure_is_waited_for)
 }
 END_TEST
 
+/* Also by --check-config, which runs no code of the plugin. */
 START_TEST(a_key_that_is_none_is_refused)
 {
+	static const char want[] =
+		"eghostbuster.cfg:3: plugin \"sysv_ipc\": rules #1: key = \"ae*\", want a number such as "
+		"5432001 or \"0x52e2c1\", or a prefix such as \"0xae000000/0xff000000\"\n";
+	const char *argv[] = {LAB_BUILD_PROGRAM, "--plugin-dir", LAB_BUILD_PLUGINS, "-c", NULL, "--check-config", NULL};
+	char *out, *err;
+
 	lab_ipc_make(&ipc);
 	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = {&ipc}});
 	lab_daemon_stop(&daemon_);
@@ -426,10 +434,14 @@ START_TEST(a_key_that_is_none_is_refused)
 		       "ghostbuster: { journal: { format = \"json\"; }; control = \"" LAB_DIR
 		       "/daemon/control.sock\"; };\n"
 		       "plugins: { sysv_ipc: { enabled = true;\n  rules = ( { key = \"ae*\"; } ); }; };\n");
+	argv[4] = daemon_.config;
+	ck_assert_int_eq(lab_run(argv, &out, &err), 2);
+	ck_assert_msg(strstr(err, want), "%s", err);
+	free(out);
+	free(err);
 	lab_daemon_again(&daemon_, &(struct lab_setup){0});
-	ck_assert_int_eq(lab_daemon_exit(&daemon_), 4);
-	ck_assert_msg(strstr(daemon_.said, "eghostbuster.cfg:3: rules.key = \"ae*\", want a number"), "%s",
-		      daemon_.said);
+	ck_assert_int_eq(lab_daemon_exit(&daemon_), 2);
+	ck_assert_msg(strstr(daemon_.said, want), "%s", daemon_.said);
 	lab_ipc_end(&ipc);
 }
 END_TEST

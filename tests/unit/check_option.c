@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBER "a number such as 5432001 or \"0x52e2c1\", or a prefix such as \"0xae000000/0xff000000\""
+
 /* A plugin that has an option of every type. */
 struct fake_rule {
 	struct gb_group group;
@@ -31,6 +33,7 @@ struct fake_config {
 	struct gb_range ports;
 	struct gb_cidr network;
 	int64_t any;
+	struct gb_mask number;
 };
 
 static const char *const actions[] = {"report", "shutdown", "destroy", NULL};
@@ -57,6 +60,7 @@ static const struct gb_option fake_options[] = {
 	GB_OPTION_RANGE("ports", struct fake_config, ports, NULL, 1, 65535, "ports"),
 	GB_OPTION_CIDR("network", struct fake_config, network, "10.0.0.0/8", "peers"),
 	GB_OPTION_INTEGER("any", struct fake_config, any, NULL, INT64_MIN, INT64_MAX, "any number"),
+	GB_OPTION_MASK("number", struct fake_config, number, NULL, 1, UINT32_MAX, "a key"),
 };
 
 static const char *const others[] = {"enabled", NULL};
@@ -218,6 +222,13 @@ START_TEST(overrides_win)
 		{"fake.ports=80-90", "{\"ports\": \"80-90\"}"},
 		{"fake.network=::1", "{\"network\": \"::1/128\"}"},
 		{"fake.network=0.0.0.0/0", "{\"network\": \"0.0.0.0/0\"}"},
+		{"fake.number=5432001", "{\"number\": \"0x52e2c1\"}"},
+		{"fake.number=0XAE000001", "{\"number\": \"0xae000001\"}"},
+		{"fake.number=-1", "{\"number\": \"0xffffffff\"}"},
+		{"fake.number=-1375731712", "{\"number\": \"0xae000000\"}"}, /* where ints are signed */
+		{"fake.number=4294967295", "{\"number\": \"0xffffffff\"}"},
+		{"fake.number=0xae000000/0xff000000", "{\"number\": \"0xae000000/0xff000000\"}"},
+		{"fake.number=1/1", "{\"number\": \"0x1/0x1\"}"},
 		{"fake.any=-9223372036854775808", "{\"any\": -9223372036854775808}"},
 	};
 	json_t *want, *got;
@@ -264,7 +275,7 @@ static const struct {
 	 "--set fake.timout=3: plugin \"fake\": unknown option \"timout\", did you mean \"timeout\"?"},
 	{"colourful = 1;", NULL,
 	 "f.cfg:1: plugin \"fake\": unknown option \"colourful\", known are: verbose, depth, memory, timeout, label, unset, "
-	 "action, paths, rules, ports, network, any, enabled"},
+	 "action, paths, rules, ports, network, any, number, enabled"},
 	{"verbose = \"yes\";", NULL, "f.cfg:1: plugin \"fake\": verbose = \"yes\", want true or false"},
 	{"verbose = 1;", NULL, "f.cfg:1: plugin \"fake\": verbose = 1, want true or false"},
 	{"", "fake.verbose=yes", "--set fake.verbose=yes: plugin \"fake\": verbose = \"yes\", want true or false"},
@@ -309,6 +320,26 @@ static const struct {
 	 "f.cfg:1: plugin \"fake\": network = \"10.0.0/8\", want an address or a network such as \"10.0.0.0/8\""},
 	{"network = \"host/\";", NULL,
 	 "f.cfg:1: plugin \"fake\": network = \"host/\", want an address or a network such as \"10.0.0.0/8\""},
+	{"number = 0;", NULL, "f.cfg:1: plugin \"fake\": number = 0, want 1..4294967295"},
+	{"number = \"0x0\";", NULL, "f.cfg:1: plugin \"fake\": number = \"0x0\", want 1..4294967295"},
+	{"number = \"ae*\";", NULL, "f.cfg:1: plugin \"fake\": number = \"ae*\", want " NUMBER},
+	{"\nnumber = \"0xg\";", NULL, "f.cfg:2: plugin \"fake\": number = \"0xg\", want " NUMBER},
+	{"number = \"\";", NULL, "f.cfg:1: plugin \"fake\": number = \"\", want " NUMBER},
+	{"number = \" 12\";", NULL, "f.cfg:1: plugin \"fake\": number = \" 12\", want " NUMBER},
+	{"number = \"12 \";", NULL, "f.cfg:1: plugin \"fake\": number = \"12 \", want " NUMBER},
+	{"number = \"+12\";", NULL, "f.cfg:1: plugin \"fake\": number = \"+12\", want " NUMBER},
+	{"number = \"--12\";", NULL, "f.cfg:1: plugin \"fake\": number = \"--12\", want " NUMBER},
+	{"number = \"4294967296\";", NULL, "f.cfg:1: plugin \"fake\": number = \"4294967296\", want " NUMBER},
+	{"number = \"-2147483649\";", NULL, "f.cfg:1: plugin \"fake\": number = \"-2147483649\", want " NUMBER},
+	{"number = \"99999999999999999999\";", NULL,
+	 "f.cfg:1: plugin \"fake\": number = \"99999999999999999999\", want " NUMBER},
+	{"number = \"0xae000000/\";", NULL, "f.cfg:1: plugin \"fake\": number = \"0xae000000/\", want " NUMBER},
+	{"number = \"0xae000000/0\";", NULL, "f.cfg:1: plugin \"fake\": number = \"0xae000000/0\", want " NUMBER},
+	{"number = \"1/1/1\";", NULL, "f.cfg:1: plugin \"fake\": number = \"1/1/1\", want " NUMBER},
+	{"number = \"/1\";", NULL, "f.cfg:1: plugin \"fake\": number = \"/1\", want " NUMBER},
+	{"number = \"0xae000001/0xff000000\";", NULL,
+	 "f.cfg:1: plugin \"fake\": number = \"0xae000001/0xff000000\", want \"0xae000000/0xff000000\" or \"0xae000001\""},
+	{"number = true;", NULL, "f.cfg:1: plugin \"fake\": number = true, want " NUMBER},
 	{"rules = {};", NULL,
 	 "f.cfg:1: plugin \"fake\": rules = { … }, want a list of groups such as ( { … }, { … } )"},
 	{"rules = ( 3 );", NULL,
@@ -402,6 +433,8 @@ START_TEST(equality_is_deep)
 		{"ports = 1;", "ports = \"1-1\";", true},
 		{"network = \"10.0.0.0/8\";", "", true},
 		{"network = \"10.0.0.0/9\";", "", false},
+		{"number = 255;", "number = 0xff;", true},
+		{"number = 255;", "number = \"0xff/0xff\";", false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -423,7 +456,7 @@ START_TEST(settings_are_shown)
 		json_loads("{\"verbose\": true, \"depth\": 7, \"memory\": \"64M\", \"timeout\": \"1m\", \"label\": "
 			   "\"\\\\xff\", \"unset\": null, \"action\": \"destroy\", \"paths\": [], \"rules\": "
 			   "[{\"timeout\": \"5s\", \"comm\": \"x\"}], \"ports\": null, \"network\": "
-			   "\"10.0.0.0/8\", \"any\": 0}",
+			   "\"10.0.0.0/8\", \"any\": 0, \"number\": null}",
 			   0, NULL);
 
 	ck_assert_ptr_nonnull(want);
@@ -521,9 +554,9 @@ static const struct {
 	 "option \"#1\": its key is not [a-z][a-z0-9_]* of at most 63 bytes"},
 	{OPTION("enabled", GB_OPTION_TYPE_BOOL, "h", .offset = 0),
 	 "option \"enabled\": this key belongs to the daemon, choose another"},
-	{OPTION("x", 0, "h", .offset = 0), "option \"x\": type 0 does not exist, want 1..10"},
-	{OPTION("x", 11, "h", .offset = 0), "option \"x\": type 11 does not exist, want 1..10"},
-	{OPTION("x", UINT32_MAX, "h", .offset = 0), "option \"x\": type 4294967295 does not exist, want 1..10"},
+	{OPTION("x", 0, "h", .offset = 0), "option \"x\": type 0 does not exist, want 1..11"},
+	{OPTION("x", 12, "h", .offset = 0), "option \"x\": type 12 does not exist, want 1..11"},
+	{OPTION("x", UINT32_MAX, "h", .offset = 0), "option \"x\": type 4294967295 does not exist, want 1..11"},
 	{OPTION("x", GB_OPTION_TYPE_BOOL, NULL, .offset = 0),
 	 "option \"x\": its help is not one line of 1 to 4096 bytes"},
 	{OPTION("x", GB_OPTION_TYPE_BOOL, "a\nb", .offset = 0),
