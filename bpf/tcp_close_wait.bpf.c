@@ -58,7 +58,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 16384);
+	__uint(max_entries, CW_CONDEMNED_MAX);
 	__type(key, __u64);
 	__type(value, struct cw_condemned);
 } condemned SEC(".maps");
@@ -345,33 +345,16 @@ static __always_inline int keepalive_restore(struct tcp_sock *tcp)
 			     ipv4->sysctl_tcp_keepalive_probes, 0);
 }
 
-/* Releases what is condemned, in the reader's network namespace, if under the lock it still deserves it. */
-SEC("iter/tcp")
-int close_wait_release(struct bpf_iter__tcp *ctx)
+/* What the condemned socket deserves by now, and that at once: the caller holds its lock. */
+static __always_inline void condemned_decide(struct cw_condemned *doomed, struct tcp_sock *tcp, struct sock_common *skc)
 {
-	struct sock_common *skc = ctx->sk_common;
 	struct cw_observation seen = {};
-	struct cw_condemned *doomed;
 	struct cw_suspect *suspect;
-	struct tcp_sock *tcp;
 	__u64 key = (__u64)skc, now;
 
-	if (!skc)
-		return 0;
-	doomed = bpf_map_lookup_elem(&condemned, &key);
-	if (!doomed || (doomed->verdict != CW_UNSEEN && !verifying))
-		return 0;
-	tcp = bpf_skc_to_tcp_sock(skc);
-	if (!tcp)
-		return 0;
 	if (bpf_get_socket_cookie(tcp) != doomed->cookie) {
-		if (!verifying)
-			doomed->verdict = CW_LEFT;
-		return 0;
-	}
-	if (verifying) {
-		doomed->remains = 1;
-		return 0;
+		doomed->verdict = CW_LEFT;
+		return;
 	}
 	now = bpf_ktime_get_ns();
 	observation_read(&seen, tcp);
@@ -387,6 +370,34 @@ int close_wait_release(struct bpf_iter__tcp *ctx)
 	} else if (doomed->verdict == CW_GHOST && bpf_sock_destroy) {
 		doomed->error = bpf_sock_destroy(skc);
 	}
+}
+
+/*
+ * Releases what is condemned, in the reader's network namespace, if under the lock it still deserves it. Writes the key of
+ * each that it met, so that a read ends after some thousands of them. A walk that goes on after a read may have lost its
+ * place by what was destroyed before it: the pass that verifies releases what the first one did not meet.
+ */
+SEC("iter/tcp")
+int close_wait_release(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *skc = ctx->sk_common;
+	struct cw_condemned *doomed;
+	struct tcp_sock *tcp;
+	__u64 key = (__u64)skc;
+
+	if (!skc)
+		return 0;
+	doomed = bpf_map_lookup_elem(&condemned, &key);
+	if (!doomed || doomed->task == CW_TASK_NONE)
+		return 0;
+	tcp = bpf_skc_to_tcp_sock(skc);
+	if (!tcp)
+		return 0;
+	if (doomed->verdict == CW_UNSEEN)
+		condemned_decide(doomed, tcp, skc);
+	else if (verifying && bpf_get_socket_cookie(tcp) == doomed->cookie)
+		doomed->remains = 1;
+	bpf_seq_write(ctx->meta->seq, &key, sizeof(key));
 	return 0;
 }
 

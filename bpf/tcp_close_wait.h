@@ -67,6 +67,8 @@ struct cw_observation {
 	struct cw_tuple tuple;
 };
 
+#define CW_CONDEMNED_MAX 65536 /* at the same time */
+
 /* Map `condemned`: what the releasing pass is told and what it answers, by the address of the struct sock. */
 struct cw_condemned {
 	__u64 cookie;
@@ -87,7 +89,12 @@ struct cw_probe {
 	__u32 reserved2;
 };
 
-enum cw_task { CW_TASK_DESTROY, CW_TASK_PROBE, CW_TASK_RESTORE };
+enum cw_task {
+	CW_TASK_DESTROY,
+	CW_TASK_PROBE,
+	CW_TASK_RESTORE,
+	CW_TASK_NONE, /* only its holders are looked for */
+};
 
 /* One descriptor of a looked-for socket. */
 struct cw_holding {

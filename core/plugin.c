@@ -114,6 +114,7 @@ void plugin_close(struct plugin *plugin)
 {
 	if (!plugin_is_open(plugin))
 		return;
+	plugin_batch_finish(plugin);
 	plugin_batch_drop(plugin);
 	plugin_enter(plugin, PLUGIN_CALL_CLOSE);
 	plugin->callbacks->close(plugin->opened);
@@ -148,6 +149,7 @@ int plugin_reconfigure(struct plugin *plugin, const void *config)
 
 	if (!plugin->callbacks->reconfigure)
 		return -EOPNOTSUPP;
+	plugin_batch_finish(plugin);
 	plugin_enter(plugin, PLUGIN_CALL_RECONFIGURE);
 	r = plugin->callbacks->reconfigure(plugin->opened, config);
 	plugin_leave(plugin);

@@ -58,6 +58,7 @@ struct plugin_batch {
 	struct gb_reap_item *items; /* NULL: none is under way */
 	struct ghost **ghosts;      /* of each item; NULL once its outcome was taken */
 	unsigned char (*proofs)[GB_PROOF_MAX];
+	uint32_t wanted; /* while it is being filled: how many there may be; then 0 */
 	uint32_t count, settled;
 	uint64_t started_ns;
 };
@@ -118,7 +119,7 @@ void plugin_free(struct plugin *plugin);
  */
 int plugin_open(struct plugin *plugin, const struct gb_plugin *callbacks, const void *config);
 
-/* Also of a batch that is under way, which stays undecided. A plugin that is not open is left as it is. */
+/* After the batch that is under way; what of it cannot be finished stays undecided. One that is not open is left as it is. */
 void plugin_close(struct plugin *plugin);
 
 /* It cannot be opened: PLUGIN_REFUSED, with a sentence, which is journaled. */
@@ -182,8 +183,11 @@ void plugin_tripped(struct plugin *plugin);
 /* Starts a batch when ghosts wait and the rate allows. False when it does not. */
 bool plugin_batch_start(struct plugin *plugin);
 
-/* One slice of the batch under way. */
+/* One slice of the batch under way: filling it, or reaping. */
 void plugin_batch_slice(struct plugin *plugin);
+
+/* To the end with what the plugin was given, within seconds: what was released must be told. */
+void plugin_batch_finish(struct plugin *plugin);
 
 /* Takes the outcome of one release. True when it trips the breaker. */
 bool plugin_settle(struct plugin *plugin, struct ghost *ghost, const struct gb_reap_item *item);

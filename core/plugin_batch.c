@@ -9,7 +9,7 @@
 #include "plugin.h"
 #include "word.h"
 
-#define FILL_NS (20 * GB_MILLISECOND)
+#define FAREWELL_NS (5 * GB_SECOND) /* for a batch that is under way when its plugin is to be closed */
 
 /* How many must have come together before a batch is worth its system calls: about ten batches a second. */
 static uint64_t worth(const struct plugin *plugin)
@@ -80,21 +80,28 @@ static void batch_add(struct plugin_batch *batch, struct ghost *ghost)
 }
 
 /* Fills it from the queue, each judged once more: the owners may have changed since the scan. */
-static void batch_fill(struct plugin *plugin, uint32_t count)
+static void batch_fill(struct plugin *plugin)
 {
-	uint64_t until_ns = clock_now_ns() + FILL_NS;
+	uint64_t until_ns = clock_now_ns() + PLUGIN_SLICE_NS;
 	struct plugin_batch *batch = &plugin->batch;
 	struct ghost *ghost;
 
-	while (batch->count < count && (ghost = TAILQ_FIRST(&plugin->ghosts.queue))) {
-		if (!plugin_guard_spares(plugin, ghost)) {
-			ghost_set_state(&plugin->ghosts, ghost, GHOST_REAPING);
-			plugin_watch_owners(plugin, ghost);
-			batch_add(batch, ghost);
-		}
-		if (clock_now_ns() > until_ns)
-			break;
+	owner_cache_clear(plugin->engine->owners);
+	while (batch->count < batch->wanted && (ghost = TAILQ_FIRST(&plugin->ghosts.queue)) &&
+	       clock_now_ns() < until_ns) {
+		if (plugin_guard_spares(plugin, ghost))
+			continue;
+		ghost_set_state(&plugin->ghosts, ghost, GHOST_REAPING);
+		plugin_watch_owners(plugin, ghost);
+		batch_add(batch, ghost);
 	}
+	owner_cache_clear(plugin->engine->owners);
+	if (batch->count < batch->wanted && plugin->ghosts.queued)
+		return;
+	batch->wanted = 0;
+	rate_take(&plugin->rate, batch->count);
+	if (!batch->count)
+		batch_free(batch);
 }
 
 bool plugin_batch_start(struct plugin *plugin)
@@ -114,15 +121,10 @@ bool plugin_batch_start(struct plugin *plugin)
 		rate_take(&plugin->rate, count); /* they wait for the next tokens, instead of spinning */
 		return false;
 	}
-	owner_cache_clear(plugin->engine->owners);
-	batch_fill(plugin, (uint32_t)count);
-	owner_cache_clear(plugin->engine->owners);
+	plugin->batch.wanted = (uint32_t)count;
 	plugin->batch.started_ns = now_ns;
-	rate_take(&plugin->rate, plugin->batch.count);
-	if (plugin->batch.count)
-		return true;
-	batch_free(&plugin->batch);
-	return false;
+	batch_fill(plugin);
+	return plugin->batch.items;
 }
 
 static void settle_failed(struct plugin *plugin, struct ghost *ghost, const struct gb_reap_item *item)
@@ -207,6 +209,10 @@ void plugin_batch_slice(struct plugin *plugin)
 	bool tripped;
 	int r;
 
+	if (batch->wanted) {
+		batch_fill(plugin);
+		return;
+	}
 	reap.until_ns = now_ns + PLUGIN_SLICE_NS;
 	plugin_enter(plugin, PLUGIN_CALL_REAP);
 	r = plugin->callbacks->reap(plugin->opened, &reap);
@@ -221,4 +227,14 @@ void plugin_batch_slice(struct plugin *plugin)
 		batch_free(batch);
 	if (tripped)
 		plugin_tripped(plugin);
+}
+
+void plugin_batch_finish(struct plugin *plugin)
+{
+	uint64_t until_ns = clock_now_ns() + FAREWELL_NS;
+
+	if (plugin->batch.wanted)
+		return;
+	while (plugin->batch.items && clock_now_ns() < until_ns)
+		plugin_batch_slice(plugin);
 }

@@ -622,7 +622,8 @@ struct gb_plugin {
 	int (*scan)(void *state, struct gb_scan *scan);
 
 	/* One slice of releasing: check the proof once more, release, verify. Sets each item's outcome. Required of a
-	 * reaper. A negative errno fails every item that is still pending. */
+	 * reaper. A negative errno fails every item that is still pending. Before reconfigure() and close() the daemon lets
+	 * it finish, for some seconds; what is undecided then is given up. */
 	int (*reap)(void *state, struct gb_reap *reap);
 
 	/* A watched descriptor is ready. Required of a plugin that watches any. */

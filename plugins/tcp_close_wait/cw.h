@@ -16,10 +16,11 @@
 #include "kernel.h"
 #include "known.h"
 #include "look.h"
+#include "netns.h"
 #include "policy.h"
 #include "tcp_close_wait.h"
 
-enum cw_phase { CW_IDLE, CW_LOOKING, CW_SEEKING_HOLDERS, CW_JUDGING };
+enum cw_phase { CW_IDLE, CW_WALKING, CW_LOOKING, CW_SEEKING_HOLDERS, CW_JUDGING, CW_TIDYING, CW_WALKING_AGAIN };
 
 /* One scan, in slices. */
 struct cw_sweep {
@@ -27,14 +28,45 @@ struct cw_sweep {
 	bool asked, repairs;
 	uint64_t started_ns;
 	uint64_t spent_ns;
-	uint32_t *netns; /* to look at */
-	size_t netns_count, netns_capacity, netns_next;
+	struct cw_netns_set netns; /* to look at */
+	size_t netns_next;
 	struct cw_look look;
 	struct cw_holders holders;
-	size_t judged;
+	size_t judged, tidied; /* of what was seen, of what was taken */
+	struct cw_cursor walked;
+	uint64_t walking_ns;  /* when the walk over the map began */
 	struct cw_due *taken; /* what was due, from the agenda */
 	size_t taken_count, taken_capacity;
 	uint64_t tracked; /* suspects that the last walk found */
+};
+
+enum cw_release_phase {
+	CW_TELLING,
+	CW_ASKING_HOLDERS,
+	CW_COMPARING_HOLDERS,
+	CW_ACTING,
+	CW_PASSING,
+	CW_VERIFYING,
+	CW_DRAINING,
+	CW_BY_DIAG,
+	CW_SETTLING,
+	CW_RELEASED,
+};
+
+/* One handed-over set of ghosts, or as much of it as the kernel takes at a time, in slices. */
+struct cw_release {
+	enum cw_release_phase phase;
+	struct gb_reap_item **items; /* NULL: none is under way; sorted by namespace */
+	size_t count, at;            /* `at`: how far the phase has come */
+	uint64_t begun_ns;
+	bool stale;  /* the look at the holders of one of them, at least, is too old */
+	bool passes; /* an iterator releases one of them, at least, or asks its peer */
+	bool told;   /* the kernel holds condemned ones */
+	int fd;      /* of the pass under way; -1 */
+	struct cw_holders holders;
+	struct cw_cursor drained;
+	struct cw_sentence *sentences; /* sorted by socket once all are there */
+	uint32_t sentence_count;
 };
 
 /* What reap() gets back: enough to know the socket again, and to judge it by the same limits. */
@@ -60,6 +92,7 @@ struct cw {
 	struct cw_known_table known;
 	struct cw_agenda agenda;
 	struct cw_sweep sweep;
+	struct cw_release release;
 	uint64_t missed, unplaced, recursion_misses; /* as last seen */
 	uint64_t repaired_ns;                        /* when everything was looked at last */
 	uint64_t scope_digest;
@@ -74,17 +107,58 @@ struct cw {
 int cw_scan(struct cw *cw, struct gb_scan *scan);
 void cw_sweep_fini(struct cw_sweep *sweep);
 
+/* walk.c */
+void cw_walk_begin(struct cw *cw);
+int cw_walk_on(struct cw *cw, uint64_t until_ns); /* 1 when there is more to walk over, 0 when the agenda is complete */
+void cw_known_heal(struct cw *cw, struct cw_known *known); /* it is gone, and no longer known */
+
 /* judge.c */
 void cw_judge_seen(struct cw *cw, const struct cw_observation *seen);
 /* In the map a suspect carries its own next moment; what the next walk would find too late goes to the agenda. */
 void cw_due_again(struct cw *cw, const struct cw_observation *seen, uint64_t due_ns);
 const char *cw_paused_reason(uint32_t holding_flags); /* NULL: none is paused */
 
-/* release.c, release_diag.c, release_shutdown.c */
+/* release.c */
 int cw_reap(struct cw *cw, struct gb_reap *reap);
-void cw_release_by_diag(struct cw *cw, struct gb_reap_item **items, size_t count); /* sorted by namespace */
-void cw_release_by_shutdown(struct cw *cw, struct gb_reap_item *item);
+void cw_release_fini(struct cw *cw);
 void cw_item_set(struct gb_reap_item *item, enum gb_outcome outcome, int error, const char *detail);
+
+static inline void cw_release_next(struct cw_release *release, enum cw_release_phase phase)
+{
+	release->phase = phase;
+	release->at = 0;
+}
+
+static inline const struct cw_proof *cw_proof_of(const struct gb_reap_item *item)
+{
+	return item->proof;
+}
+
+static inline bool cw_is_pending(const struct gb_reap_item *item)
+{
+	return item->outcome == GB_PENDING;
+}
+
+/* release_iterator.c: phases return 0 or -errno, and go on to the next by themselves */
+#define CW_TOLD_AT_ONCE 8192 /* in one system call */
+/* What an iterator does under the lock: to ask a peer, and where the kernel can, to destroy. */
+bool cw_by_iterator(const struct cw *cw, const struct gb_reap_item *item);
+int cw_condemn_some(struct cw *cw); /* tells the kernel whom the next passes are about */
+int cw_release_passing(struct cw *cw, uint64_t until_ns);
+int cw_release_draining(struct cw *cw); /* takes the answers; nobody is condemned afterwards */
+void cw_outcome_set(const struct cw *cw, struct gb_reap_item *item); /* by the answer */
+/* Behind the last item of the namespace of the item at `at`; an error of the namespace is the error of these items only. */
+size_t cw_namespace_skip(struct cw_release *release, size_t at, int error);
+/* Opens a CW_PASS_RELEASE over the namespace of this proof; -ESRCH when it is gone. */
+int cw_namespace_pass(struct cw *cw, uint32_t netns, int32_t pid, int32_t fd);
+int cw_pass_read(int fd, uint64_t until_ns); /* 1 at `until_ns`, 0 when the pass is over, -errno */
+
+/* release_diag.c: of one namespace, some or all: how many from the first on are decided now, at least one */
+size_t cw_release_by_diag(struct cw *cw, struct gb_reap_item **items, size_t count, uint64_t until_ns);
+
+/* release_shutdown.c */
+bool cw_is_gentle(const struct gb_reap_item *item); /* its action is `shutdown` */
+void cw_release_by_shutdown(struct cw *cw, struct gb_reap_item *item);
 
 /* probe.c */
 bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen);
@@ -97,9 +171,6 @@ void cw_probe_leftover(struct cw *cw, const struct cw_observation *seen, const s
 void cw_probe_gone(struct cw *cw, struct cw_known *known); /* it has left CLOSE_WAIT while its peer was being asked */
 void cw_probe_restore_all(struct cw *cw);                  /* what was put down for it */
 void cw_probe_fini(struct cw *cw);
-
-/* One pass of CW_PASS_RELEASE over the namespace of this proof; -ESRCH when it is gone. release.c */
-int cw_namespace_pass(struct cw *cw, uint32_t netns, int32_t pid, int32_t fd);
 
 /* describe.c: what people read */
 const char *cw_verdict_reason(enum cw_verdict verdict);

@@ -299,9 +299,11 @@ void cw_told_note(struct cw_known *known, const struct cw_finding *finding, uint
 int cw_explain(struct cw *cw, uint64_t key, const struct gb_explain *explain_to)
 {
 	struct question question = {.cw = cw, .explain = explain_to};
+	struct cw_cursor cursor = {0};
 
 	if (explain_to->resource) {
-		cw_kernel_walk(&cw->kernel, resource_compare, &question);
+		while (cw_kernel_walk(&cw->kernel, &cursor, resource_compare, &question) == 1)
+			;
 		if (!question.tracked)
 			return -ENOENT;
 		return look_and_explain(&question, &question.suspect.tuple,

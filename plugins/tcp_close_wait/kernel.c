@@ -132,33 +132,23 @@ void cw_kernel_close(struct cw_kernel *kernel)
 
 #define WALK_BATCH 4096
 
-int cw_kernel_walk(const struct cw_kernel *kernel, int (*fn)(const struct cw_entry *entry, void *arg), void *arg)
+int cw_kernel_walk(const struct cw_kernel *kernel, struct cw_cursor *cursor,
+		   int (*fn)(const struct cw_entry *entry, void *arg), void *arg)
 {
-	int map = bpf_map__fd(kernel->skel->maps.suspects), r;
-	struct cw_suspect *values = calloc(WALK_BATCH, sizeof(*values));
-	uint64_t *keys = calloc(WALK_BATCH, sizeof(*keys));
-	uint32_t position = 0;
-	bool first = true;
+	static struct cw_suspect values[WALK_BATCH]; /* one thread, never re-entered */
+	static uint64_t keys[WALK_BATCH];
+	uint32_t count = WALK_BATCH;
+	int map = bpf_map__fd(kernel->skel->maps.suspects), r = 0;
+	/* -ENOENT says that this was the last batch; what it brought counts. */
+	int end = bpf_map_lookup_batch(map, cursor->begun ? &cursor->position : NULL, &cursor->position, keys, values,
+				       &count, NULL);
 
-	r = keys && values ? 0 : -ENOMEM;
-	while (r == 0) {
-		uint32_t count = WALK_BATCH;
-		/* -ENOENT says that this was the last batch; what it brought counts. */
-		int end = bpf_map_lookup_batch(map, first ? NULL : &position, &position, keys, values, &count, NULL);
-
-		if (end < 0 && end != -ENOENT) {
-			r = end;
-			break;
-		}
-		for (uint32_t i = 0; i < count && r == 0; i++)
-			r = fn(&(struct cw_entry){.sock = keys[i], .suspect = values[i]}, arg);
-		first = false;
-		if (end == -ENOENT)
-			break;
-	}
-	free(keys);
-	free(values);
-	return r;
+	if (end < 0 && end != -ENOENT)
+		return end;
+	cursor->begun = true;
+	for (uint32_t i = 0; i < count && r == 0; i++)
+		r = fn(&(struct cw_entry){.sock = keys[i], .suspect = values[i]}, arg);
+	return r < 0 ? r : end == 0;
 }
 
 int cw_kernel_find(const struct cw_kernel *kernel, uint64_t sock, struct cw_suspect *ret_suspect)
@@ -281,26 +271,29 @@ int cw_kernel_condemn(const struct cw_kernel *kernel, const uint64_t *socks, con
 	return bpf_map_update_batch(bpf_map__fd(kernel->skel->maps.condemned), socks, doomed, &count, NULL);
 }
 
-int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_sentence *ret_sentences, uint32_t *ret_count)
+void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock)
 {
-	static uint64_t keys[CW_CONDEMNED_MAX]; /* one thread, never re-entered */
-	static struct cw_condemned values[CW_CONDEMNED_MAX];
-	int map = bpf_map__fd(kernel->skel->maps.condemned), r = 0;
-	uint32_t position = 0, taken = 0;
+	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.condemned), &sock);
+}
 
-	while (r == 0 && taken < CW_CONDEMNED_MAX) {
-		uint32_t count = CW_CONDEMNED_MAX - taken;
+int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_cursor *cursor, struct cw_sentence *ret_sentences,
+		    uint32_t *ret_count)
+{
+	static uint64_t keys[CW_DRAIN_MAX]; /* one thread, never re-entered */
+	static struct cw_condemned values[CW_DRAIN_MAX];
+	int map = bpf_map__fd(kernel->skel->maps.condemned);
+	uint32_t count = CW_DRAIN_MAX;
+	/* -ENOENT says that this was the last batch; what it brought counts. */
+	int end = bpf_map_lookup_and_delete_batch(map, cursor->begun ? &cursor->position : NULL, &cursor->position,
+						  keys, values, &count, NULL);
 
-		r = bpf_map_lookup_and_delete_batch(map, taken ? &position : NULL, &position, keys, values, &count,
-						    NULL);
-		if (r < 0 && r != -ENOENT) /* -ENOENT: that was the last batch, and what it brought counts */
-			return r;
-		for (uint32_t i = 0; i < count; i++)
-			ret_sentences[taken + i] = (struct cw_sentence){.sock = keys[i], .condemned = values[i]};
-		taken += count;
-	}
-	*ret_count = taken;
-	return 0;
+	if (end < 0 && end != -ENOENT)
+		return end;
+	cursor->begun = true;
+	for (uint32_t i = 0; i < count; i++)
+		ret_sentences[i] = (struct cw_sentence){.sock = keys[i], .condemned = values[i]};
+	*ret_count = count;
+	return end == 0;
 }
 
 int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)

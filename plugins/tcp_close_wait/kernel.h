@@ -36,8 +36,15 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 		   size_t why_size);
 void cw_kernel_close(struct cw_kernel *kernel);
 
-/* Calls `fn` for each suspect in the map. */
-int cw_kernel_walk(const struct cw_kernel *kernel, int (*fn)(const struct cw_entry *entry, void *arg), void *arg);
+/* A place in one of the kernel's maps, to go on from; zeroed before the first call. */
+struct cw_cursor {
+	uint32_t position;
+	bool begun;
+};
+
+/* Calls `fn` for some thousands of the suspects in the map: 1 when there are more, 0 after the last, or what `fn` failed with. */
+int cw_kernel_walk(const struct cw_kernel *kernel, struct cw_cursor *cursor,
+		   int (*fn)(const struct cw_entry *entry, void *arg), void *arg);
 int cw_kernel_find(const struct cw_kernel *kernel, uint64_t sock, struct cw_suspect *ret_suspect); /* -ENOENT */
 void cw_kernel_forget(const struct cw_kernel *kernel, uint64_t sock);
 
@@ -66,17 +73,21 @@ int cw_kernel_probe_find(const struct cw_kernel *kernel, uint64_t sock, struct c
 void cw_kernel_probe_end(const struct cw_kernel *kernel, uint64_t sock);
 void cw_kernel_tell_probe(const struct cw_kernel *kernel, bool probing, uint64_t interval_ns);
 
-#define CW_CONDEMNED_MAX 16384 /* at the same time */
-
 struct cw_sentence {
 	uint64_t sock;
 	struct cw_condemned condemned;
 };
 
-/* Tells the next pass about sockets, in one system call; and takes all answers back, leaving nothing condemned. */
+/* Tells the next pass about sockets, in one system call. At most CW_CONDEMNED_MAX are condemned at a time. */
 int cw_kernel_condemn(const struct cw_kernel *kernel, const uint64_t *socks, const struct cw_condemned *doomed,
 		      uint32_t count);
-int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_sentence *ret_sentences, uint32_t *ret_count);
+void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock);
+
+#define CW_DRAIN_MAX 4096
+
+/* Takes at most CW_DRAIN_MAX answers back; their sockets are no longer condemned. 1 when there are more, 0 after the last. */
+int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_cursor *cursor, struct cw_sentence *ret_sentences,
+		    uint32_t *ret_count);
 
 /* The inode numbers for CW_PASS_HOLDERS where !looks. */
 int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode);

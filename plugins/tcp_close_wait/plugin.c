@@ -71,6 +71,7 @@ static void close_wait_close(void *state)
 {
 	struct cw *cw = state;
 
+	cw_release_fini(cw);
 	cw_probe_fini(cw);
 	cw_sweep_fini(&cw->sweep);
 	cw_agenda_fini(&cw->agenda);
@@ -89,7 +90,7 @@ static int close_wait_open(const struct gb_host *host, const void *config, void 
 	cw->host = host;
 	cw->config = config;
 	cw->timeout_ns = cw_config_timeout(config);
-	cw->sweep.look.fd = cw->sweep.holders.fd = -1;
+	cw->sweep.look.fd = cw->sweep.holders.fd = cw->release.fd = cw->release.holders.fd = -1;
 	r = kernel_open(cw, config, &cw->kernel);
 	if (r < 0) {
 		free(cw);
@@ -116,6 +117,7 @@ static int close_wait_reconfigure(void *state, const void *new_config)
 	const struct cw_config *config = new_config;
 	struct cw *cw = state;
 
+	cw_release_fini(cw);
 	if (config->method != cw->config->method || config->max_tracked != cw->config->max_tracked) {
 		struct cw_kernel kernel;
 		int r = kernel_open(cw, config, &kernel);

@@ -42,7 +42,6 @@ static void probing_tell(struct cw *cw)
 static void check_later(struct cw *cw, const struct cw_known *known, uint64_t after_ns)
 {
 	cw_agenda_add(&cw->agenda, &(struct cw_due){.at_ns = cw_now(cw) + after_ns, .netns = known->netns});
-	cw_agenda_sort(&cw->agenda);
 }
 
 int cw_probe_begin(struct cw *cw, const struct gb_reap_item *item)
@@ -200,7 +199,6 @@ void cw_probe_by_duplicate(struct cw *cw, struct gb_reap_item *item)
 	known->pid = proof->pid;
 	known->fd = proof->fd;
 	cw_item_set(item, GB_DEFERRED, 0, NULL);
-	cw->host->wake_at(cw->host, cw_agenda_next(&cw->agenda, UINT64_MAX));
 }
 
 static void duplicate_restore(struct cw *cw, int32_t pid, int32_t fd, uint64_t cookie, uint32_t netns)
@@ -240,28 +238,36 @@ static int restore_compare(const void *a, const void *b)
 	return (x->netns > y->netns) - (x->netns < y->netns);
 }
 
-static void restore_some(struct cw *cw, const struct cw_due *list, size_t count)
+static void restore_namespace(struct cw *cw, const struct cw_due *list, size_t count)
 {
-	static struct cw_sentence answers[CW_CONDEMNED_MAX]; /* one thread, never re-entered */
-	uint32_t answered;
+	int fd;
 
 	for (size_t i = 0; i < count; i++)
 		cw_kernel_condemn(&cw->kernel, &list[i].sock,
 				  &(struct cw_condemned){.cookie = list[i].at_ns, .task = CW_TASK_RESTORE}, 1);
+	fd = cw_namespace_pass(cw, list[0].netns, 0, -1);
+	if (fd >= 0) {
+		cw_pass_read(fd, UINT64_MAX);
+		close(fd);
+	}
 	for (size_t i = 0; i < count; i++)
-		if (i == 0 || list[i].netns != list[i - 1].netns)
-			cw_namespace_pass(cw, list[i].netns, 0, -1);
-	cw_kernel_drain(&cw->kernel, answers, &answered);
+		cw_kernel_pardon(&cw->kernel, list[i].sock);
 }
 
 void cw_probe_restore_all(struct cw *cw)
 {
-	size_t count = cw->restore_count;
+	size_t end;
 
-	if (count)
-		qsort(cw->restores, count, sizeof(*cw->restores), restore_compare);
-	for (size_t at = 0; at < count; at += CW_CONDEMNED_MAX)
-		restore_some(cw, cw->restores + at, count - at < CW_CONDEMNED_MAX ? count - at : CW_CONDEMNED_MAX);
+	if (cw->restore_count)
+		qsort(cw->restores, cw->restore_count, sizeof(*cw->restores), restore_compare);
+	for (size_t at = 0; at < cw->restore_count; at = end) {
+		const struct cw_due *first = &cw->restores[at];
+
+		for (end = at; end < cw->restore_count && end - at < CW_CONDEMNED_MAX; end++)
+			if (cw->restores[end].netns != first->netns)
+				break;
+		restore_namespace(cw, first, end - at);
+	}
 	cw->restore_count = 0;
 }
 

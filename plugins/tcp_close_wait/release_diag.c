@@ -126,39 +126,34 @@ static void batch_release(const struct cw *cw, int fd, struct batch *batch)
 	batch->count = 0;
 }
 
-static void namespace_release(struct cw *cw, struct gb_reap_item **items, size_t count)
+size_t cw_release_by_diag(struct cw *cw, struct gb_reap_item **items, size_t count, uint64_t until_ns)
 {
 	const struct cw_proof *proof = items[0]->proof;
 	struct gb_ns ns = {.kind = GB_NS_NET, .pid = proof->pid, .inode = proof->tuple.netns, .socket_fd = proof->fd};
 	int fd = cw->host->ns_run(cw->host, &ns, diag_open, NULL);
 	struct batch batch = {.count = 0};
+	size_t done = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		if (items[i]->outcome != GB_PENDING)
+	while (done < count) {
+		struct gb_reap_item *item = items[done++];
+
+		if (item->outcome != GB_PENDING || cw_by_iterator(cw, item))
 			continue;
 		if (fd == -ESRCH)
-			cw_item_set(items[i], GB_HEALED, 0, NULL); /* the namespace died, and its sockets with it */
+			cw_item_set(item, GB_HEALED, 0, NULL); /* the namespace died, and its sockets with it */
 		else if (fd < 0)
-			cw_item_set(items[i], GB_FAILED, fd, "its network namespace cannot be entered");
+			cw_item_set(item, GB_FAILED, fd, "its network namespace cannot be entered");
 		else
-			batch_add(&batch, items[i]);
-		if (batch.count == BATCH || (batch.count && i + 1 == count))
-			batch_release(cw, fd, &batch);
+			batch_add(&batch, item);
+		if (batch.count < BATCH)
+			continue;
+		batch_release(cw, fd, &batch);
+		if (cw_now(cw) >= until_ns)
+			break;
 	}
 	if (batch.count)
 		batch_release(cw, fd, &batch);
 	if (fd >= 0)
 		close(fd);
-}
-
-void cw_release_by_diag(struct cw *cw, struct gb_reap_item **items, size_t count)
-{
-	for (size_t i = 0, end; i < count; i = end) {
-		const struct cw_proof *first = items[i]->proof;
-
-		for (end = i + 1; end < count; end++)
-			if (((const struct cw_proof *)items[end]->proof)->tuple.netns != first->tuple.netns)
-				break;
-		namespace_release(cw, items + i, end - i);
-	}
+	return done;
 }

@@ -5,6 +5,7 @@
  * right one.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +13,11 @@
 #include <linux/sockios.h>
 
 #include "cw.h"
+
+bool cw_is_gentle(const struct gb_reap_item *item)
+{
+	return !cw_proof_of(item)->probe && strcmp(item->action, "shutdown") == 0;
+}
 
 /* 0 when it is the socket, in CLOSE_WAIT, with nothing on its way out. */
 static int duplicate_check(int fd, const struct cw_proof *proof, struct gb_reap_item *item)

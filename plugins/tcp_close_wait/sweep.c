@@ -14,148 +14,35 @@
 #define PACE 4
 #define PACE_LEAST_NS (5 * GB_MILLISECOND)
 #define PACE_MOST_NS (1 * GB_SECOND)
-#define JUDGED_A_LOOK_AT_THE_CLOCK 256
-
-/* ---- which namespaces ---- */
-
-static int netns_add(struct cw_sweep *sweep, uint32_t netns)
-{
-	int r;
-
-	/* Suspects of one namespace come in runs; the rest is sorted out by netns_unique(). */
-	if (sweep->netns_count && sweep->netns[sweep->netns_count - 1] == netns)
-		return 0;
-	r = cw_grow(&sweep->netns, &sweep->netns_capacity, sweep->netns_count, sizeof(*sweep->netns));
-	if (r == 0)
-		sweep->netns[sweep->netns_count++] = netns;
-	return r;
-}
-
-static int netns_compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void netns_unique(struct cw_sweep *sweep)
-{
-	size_t kept = 0;
-
-	if (sweep->netns_count)
-		qsort(sweep->netns, sweep->netns_count, sizeof(*sweep->netns), netns_compare);
-	for (size_t i = 0; i < sweep->netns_count; i++)
-		if (kept == 0 || sweep->netns[kept - 1] != sweep->netns[i])
-			sweep->netns[kept++] = sweep->netns[i];
-	sweep->netns_count = kept;
-}
+#define A_LOOK_AT_THE_CLOCK 256 /* items */
 
 static int netns_take(const struct gb_ns *ns, void *arg)
 {
-	return netns_add(arg, (uint32_t)ns->inode);
+	return cw_netns_add(arg, (uint32_t)ns->inode);
 }
 
 /* The scope's namespaces may come and go by name: the kernel's filter follows, and a new one is looked at whole. */
 static int scope_refresh(struct cw *cw)
 {
 	bool scoped = cw->host->ns_scoped(cw->host, GB_NS_NET);
-	struct cw_sweep found = {0};
+	struct cw_netns_set found = {0};
 	uint64_t digest = scoped;
 	int r = 0;
 
 	if (scoped)
 		r = cw->host->ns_each(cw->host, GB_NS_NET, netns_take, &found);
-	netns_unique(&found);
-	for (size_t i = 0; i < found.netns_count; i++)
-		digest = digest * 1099511628211U + found.netns[i];
+	cw_netns_seal(&found);
+	for (size_t i = 0; i < found.count; i++)
+		digest = digest * 1099511628211U + found.items[i];
 	if (r == 0 && digest != cw->scope_digest) {
-		r = cw_kernel_scope(&cw->kernel, scoped, found.netns, found.netns_count);
+		r = cw_kernel_scope(&cw->kernel, scoped, found.items, found.count);
 		if (r == 0) {
 			cw->scope_digest = digest;
 			cw->sweep.repairs = true;
 		}
 	}
-	free(found.netns);
+	cw_netns_fini(&found);
 	return r;
-}
-
-/* ---- the walk over the map ---- */
-
-struct walk {
-	struct cw *cw;
-	uint64_t tracked;
-};
-
-static int entry_take(const struct cw_entry *entry, void *arg)
-{
-	struct walk *walk = arg;
-	struct cw *cw = walk->cw;
-	struct cw_look *look = &cw->sweep.look;
-	const struct cw_suspect *suspect = &entry->suspect;
-	struct cw_due due = {
-		.at_ns = suspect->checked_ns + cw->timeout_ns, .sock = entry->sock, .netns = suspect->tuple.netns};
-	struct gb_ns ns = {.kind = GB_NS_NET, .inode = suspect->tuple.netns, .socket_fd = -1};
-	struct cw_known *known = suspect->cookie ? cw_known_find(&cw->known, suspect->cookie) : NULL;
-	int r;
-
-	if (cw->host->ns_scoped(cw->host, GB_NS_NET) && !cw->host->ns_in_scope(cw->host, &ns)) {
-		cw_kernel_forget(&cw->kernel, entry->sock); /* the scope has shrunk */
-		return 0;
-	}
-	walk->tracked++;
-	if (known) {
-		known->seen_ns = cw->sweep.started_ns;
-		if (known->due_ns > due.at_ns)
-			due.at_ns = known->due_ns;
-	}
-	r = cw_agenda_add(&cw->agenda, &due);
-	if (r < 0 || cw->kernel.looks)
-		return r;
-	r = cw_grow(&look->entries, &look->entry_capacity, look->entry_count, sizeof(*look->entries));
-	if (r == 0)
-		look->entries[look->entry_count++] = *entry;
-	return r;
-}
-
-static int entry_compare(const void *a, const void *b)
-{
-	return memcmp(&((const struct cw_entry *)a)->suspect.tuple, &((const struct cw_entry *)b)->suspect.tuple,
-		      sizeof(struct cw_tuple));
-}
-
-static void known_heal(struct cw *cw, struct cw_known *known)
-{
-	if (known->probe_started_ns)
-		cw_probe_gone(cw, known);
-	else
-		cw->host->heal(cw->host, known->cookie);
-	cw_known_remove(&cw->known, known);
-}
-
-static int agenda_rebuild(struct cw *cw)
-{
-	struct cw_look *look = &cw->sweep.look;
-	struct walk walk = {.cw = cw};
-	struct cw_known *known, *next;
-	uint64_t now = cw_now(cw);
-	int r;
-
-	cw_agenda_drop_suspects(&cw->agenda);
-	cw->agenda.sorted = false;
-	look->entry_count = 0;
-	r = cw_kernel_walk(&cw->kernel, entry_take, &walk);
-	if (r < 0)
-		return r;
-	cw->agenda.walked_ns = now;
-	cw->sweep.tracked = walk.tracked;
-	cw_agenda_sort(&cw->agenda);
-	if (look->entry_count)
-		qsort(look->entries, look->entry_count, sizeof(*look->entries), entry_compare);
-	if (cw->kernel.looks) /* the map is the truth: what it does not have has left CLOSE_WAIT */
-		HASH_ITER (hh, cw->known.head, known, next)
-			if (known->seen_ns != cw->sweep.started_ns)
-				known_heal(cw, known);
-	return 0;
 }
 
 /* ---- phases ---- */
@@ -194,15 +81,29 @@ static int namespaces_choose(struct cw *cw)
 		r = cw_grow(&sweep->taken, &sweep->taken_capacity, sweep->taken_count, sizeof(*sweep->taken));
 		if (r == 0) {
 			sweep->taken[sweep->taken_count++] = due;
-			r = netns_add(sweep, due.netns);
+			r = cw_netns_add(&sweep->netns, due.netns);
 		}
 	}
 	for (size_t i = 0; i < cw->agenda.count && sweep->asked && r == 0; i++)
-		r = netns_add(sweep, cw->agenda.items[i].netns);
+		r = cw_netns_add(&sweep->netns, cw->agenda.items[i].netns);
 	if (r == 0 && sweep->repairs)
-		r = cw->host->ns_each(cw->host, GB_NS_NET, netns_take, sweep);
-	netns_unique(sweep);
+		r = cw->host->ns_each(cw->host, GB_NS_NET, netns_take, &sweep->netns);
+	cw_netns_seal(&sweep->netns);
 	return r;
+}
+
+static int look_begin(struct cw *cw)
+{
+	int r;
+
+	cw_agenda_sort(&cw->agenda);
+	r = namespaces_choose(cw);
+	if (r < 0)
+		return r;
+	cw_kernel_tell_look(&cw->kernel, cw->timeout_ns, cw->sweep.asked);
+	cw_kernel_tell_holders(&cw->kernel, cw->sweep.started_ns, false);
+	cw->sweep.phase = CW_LOOKING;
+	return 0;
 }
 
 static int sweep_begin(struct cw *cw, const struct gb_scan *scan)
@@ -219,21 +120,26 @@ static int sweep_begin(struct cw *cw, const struct gb_scan *scan)
 		cw->must_repair = false;
 		cw->repaired_ns = sweep->started_ns;
 	}
-	sweep->netns_count = sweep->netns_next = sweep->taken_count = sweep->judged = sweep->look.count = 0;
+	sweep->netns.count = sweep->netns_next = sweep->taken_count = sweep->look.count = 0;
+	sweep->judged = sweep->tidied = 0;
 	sweep->holders.count = 0;
 	r = scope_refresh(cw);
-	if (r == 0 && (sweep->repairs || sweep->asked || !cw->kernel.looks ||
-		       sweep->started_ns >= cw->agenda.walked_ns + cw->timeout_ns))
-		r = agenda_rebuild(cw);
-	cw_agenda_sort(&cw->agenda);
-	if (r == 0)
-		r = namespaces_choose(cw);
 	if (r < 0)
 		return r;
-	cw_kernel_tell_look(&cw->kernel, cw->timeout_ns, sweep->asked);
-	cw_kernel_tell_holders(&cw->kernel, sweep->started_ns, false);
-	sweep->phase = CW_LOOKING;
-	return 0;
+	sweep->phase = CW_WALKING;
+	if (sweep->repairs || sweep->asked || !cw->kernel.looks ||
+	    sweep->started_ns >= cw->agenda.walked_ns + cw->timeout_ns)
+		cw_walk_begin(cw);
+	else
+		r = look_begin(cw);
+	return r;
+}
+
+static int walking(struct cw *cw, uint64_t until_ns)
+{
+	int r = cw_walk_on(cw, until_ns);
+
+	return r == 0 ? look_begin(cw) : r;
 }
 
 /* No process lives in the namespace: perhaps one that moved on still holds a socket of it, and the socket is a way in. */
@@ -295,11 +201,11 @@ static int looking(struct cw *cw, uint64_t until_ns)
 	int r = 0;
 
 	if (sweep->look.fd < 0) {
-		if (sweep->netns_next == sweep->netns_count) {
+		if (sweep->netns_next == sweep->netns.count) {
 			sweep->phase = sweep->look.count ? CW_SEEKING_HOLDERS : CW_JUDGING;
 			return 0;
 		}
-		ns.inode = sweep->netns[sweep->netns_next++];
+		ns.inode = sweep->netns.items[sweep->netns_next++];
 		r = cw_look_begin(cw, &ns);
 		if (r == -ESRCH)
 			r = look_begin_by_socket(cw, &ns);
@@ -344,23 +250,18 @@ static int seeking_holders(struct cw *cw, uint64_t until_ns)
 }
 
 /* A suspect that was due and that a complete look did not show is not in CLOSE_WAIT: its leaving was missed. */
-static void stale_forget(struct cw *cw)
+static void stale_forget(struct cw *cw, const struct cw_due *due)
 {
-	const struct cw_sweep *sweep = &cw->sweep;
+	uint64_t now = cw->sweep.started_ns;
+	const struct cw_known *known;
 	struct cw_suspect suspect;
 
-	for (size_t i = 0; i < sweep->taken_count && sweep->look.count < sweep->taken_count; i++) {
-		const struct cw_due *due = &sweep->taken[i];
-
-		const struct cw_known *known;
-
-		if (!due->sock || cw_kernel_find(&cw->kernel, due->sock, &suspect) < 0 ||
-		    suspect.checked_ns + cw->timeout_ns > sweep->started_ns)
-			continue;
-		known = suspect.cookie ? cw_known_find(&cw->known, suspect.cookie) : NULL;
-		if (!known || known->due_ns <= sweep->started_ns)
-			cw_kernel_forget(&cw->kernel, due->sock);
-	}
+	if (!due->sock || cw_kernel_find(&cw->kernel, due->sock, &suspect) < 0 ||
+	    suspect.checked_ns + cw->timeout_ns > now)
+		return;
+	known = suspect.cookie ? cw_known_find(&cw->known, suspect.cookie) : NULL;
+	if (!known || known->due_ns <= now)
+		cw_kernel_forget(&cw->kernel, due->sock);
 }
 
 /*
@@ -373,9 +274,8 @@ static void missing_heal(struct cw *cw)
 
 	HASH_ITER (hh, cw->known.head, known, next)
 		if ((!cw->kernel.looks || known->probe_started_ns) && known->seen_ns != cw->sweep.started_ns &&
-		    cw->sweep.netns_count &&
-		    bsearch(&known->netns, cw->sweep.netns, cw->sweep.netns_count, sizeof(known->netns), netns_compare))
-			known_heal(cw, known);
+		    cw_netns_has(&cw->sweep.netns, known->netns))
+			cw_known_heal(cw, known);
 }
 
 static int judging(struct cw *cw, uint64_t until_ns)
@@ -384,16 +284,39 @@ static int judging(struct cw *cw, uint64_t until_ns)
 
 	while (sweep->judged < sweep->look.count) {
 		cw_judge_seen(cw, &sweep->look.seen[sweep->judged++]);
-		if (sweep->judged % JUDGED_A_LOOK_AT_THE_CLOCK == 0 && cw_now(cw) >= until_ns)
+		if (sweep->judged % A_LOOK_AT_THE_CLOCK == 0 && cw_now(cw) >= until_ns)
 			return 1;
 	}
-	if (cw->kernel.looks)
-		stale_forget(cw);
+	sweep->phase = CW_TIDYING;
+	return 0;
+}
+
+static int tidying(struct cw *cw, uint64_t until_ns)
+{
+	struct cw_sweep *sweep = &cw->sweep;
+	bool all_shown = !cw->kernel.looks || sweep->look.count >= sweep->taken_count;
+
+	while (!all_shown && sweep->tidied < sweep->taken_count) {
+		stale_forget(cw, &sweep->taken[sweep->tidied++]);
+		if (sweep->tidied % A_LOOK_AT_THE_CLOCK == 0 && cw_now(cw) >= until_ns)
+			return 1;
+	}
 	if (!cw->kernel.looks || cw->probing)
 		missing_heal(cw);
 	cw_probe_restore_all(cw);
-	sweep->phase = CW_IDLE;
+	sweep->phase = sweep->repairs ? CW_WALKING_AGAIN : CW_IDLE;
+	if (sweep->repairs)
+		cw_walk_begin(cw);
 	return 0;
+}
+
+static int walking_again(struct cw *cw, uint64_t until_ns)
+{
+	int r = cw_walk_on(cw, until_ns);
+
+	if (r == 0)
+		cw->sweep.phase = CW_IDLE;
+	return r;
 }
 
 static void numbers_tell(struct cw *cw)
@@ -403,14 +326,11 @@ static void numbers_tell(struct cw *cw)
 	cw->host->number(cw->host, "missed", cw->missed);
 }
 
-static int sweep_end(struct cw *cw, uint64_t *ret_next_ns)
+static uint64_t sweep_end(struct cw *cw)
 {
 	struct cw_sweep *sweep = &cw->sweep;
 	uint64_t pace = sweep->spent_ns * PACE, now = cw_now(cw), next;
-	int r = sweep->repairs ? agenda_rebuild(cw) : 0;
 
-	if (r < 0)
-		return r;
 	cw_look_clear(&sweep->look);
 	cw_holders_fini(&sweep->holders);
 	numbers_tell(cw);
@@ -422,8 +342,7 @@ static int sweep_end(struct cw *cw, uint64_t *ret_next_ns)
 		pace = PACE_LEAST_NS;
 	if (pace > PACE_MOST_NS)
 		pace = PACE_MOST_NS;
-	*ret_next_ns = next < now + pace ? now + pace : next;
-	return 0;
+	return next < now + pace ? now + pace : next;
 }
 
 static int phase_run(struct cw *cw, struct gb_scan *scan)
@@ -431,12 +350,18 @@ static int phase_run(struct cw *cw, struct gb_scan *scan)
 	switch (cw->sweep.phase) {
 	case CW_IDLE:
 		return sweep_begin(cw, scan);
+	case CW_WALKING:
+		return walking(cw, scan->until_ns);
 	case CW_LOOKING:
 		return looking(cw, scan->until_ns);
 	case CW_SEEKING_HOLDERS:
 		return seeking_holders(cw, scan->until_ns);
 	case CW_JUDGING:
 		return judging(cw, scan->until_ns);
+	case CW_TIDYING:
+		return tidying(cw, scan->until_ns);
+	case CW_WALKING_AGAIN:
+		return walking_again(cw, scan->until_ns);
 	}
 	return -EINVAL;
 }
@@ -479,14 +404,15 @@ int cw_scan(struct cw *cw, struct gb_scan *scan)
 		}
 	}
 	cw->sweep.spent_ns += cpu_now() - begun;
-	return sweep_end(cw, &scan->next_ns);
+	scan->next_ns = sweep_end(cw);
+	return GB_DONE;
 }
 
 void cw_sweep_fini(struct cw_sweep *sweep)
 {
 	cw_look_clear(&sweep->look);
 	cw_holders_fini(&sweep->holders);
-	free(sweep->netns);
+	cw_netns_fini(&sweep->netns);
 	free(sweep->taken);
 	*sweep = (struct cw_sweep){.look.fd = -1, .holders.fd = -1};
 }
