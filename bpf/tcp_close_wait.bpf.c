@@ -373,8 +373,8 @@ static __always_inline void condemned_decide(struct cw_condemned *doomed, struct
 }
 
 /*
- * Releases what is condemned, in the reader's network namespace, if under the lock it still deserves it. Writes the key of
- * each that it met, so that a read ends after some thousands of them. A walk that goes on after a read may have lost its
+ * Releases what is condemned, in the reader's network namespace, if under the lock it still deserves it. Writes a struct
+ * cw_met for each that it met, so that a read ends after two thousand of them. A walk that goes on after a read may have lost its
  * place by what was destroyed before it: the pass that verifies releases what the first one did not meet.
  */
 SEC("iter/tcp")
@@ -384,6 +384,7 @@ int close_wait_release(struct bpf_iter__tcp *ctx)
 	struct cw_condemned *doomed;
 	struct tcp_sock *tcp;
 	__u64 key = (__u64)skc;
+	struct cw_met met = {};
 
 	if (!skc)
 		return 0;
@@ -397,7 +398,9 @@ int close_wait_release(struct bpf_iter__tcp *ctx)
 		condemned_decide(doomed, tcp, skc);
 	else if (verifying && bpf_get_socket_cookie(tcp) == doomed->cookie)
 		doomed->remains = 1;
-	bpf_seq_write(ctx->meta->seq, &key, sizeof(key));
+	met.sock = key;
+	met.cookie = doomed->cookie;
+	bpf_seq_write(ctx->meta->seq, &met, sizeof(met));
 	return 0;
 }
 

@@ -80,6 +80,11 @@ struct cw_condemned {
 	__u8 reserved;
 };
 
+/* A condemned socket that a releasing pass met: its answer is in the map. */
+struct cw_met {
+	__u64 sock, cookie;
+};
+
 /* Map `probes`: sockets whose peer is being asked. */
 struct cw_probe {
 	__u64 cookie;

@@ -251,6 +251,9 @@ static void accept_clients(struct control *control, uint64_t now_ns)
 			return;
 		}
 		watch_client(control, i, EPOLL_CTL_ADD);
+		/* Its request is there already when the daemon was busy: it need not wait for another turn. */
+		if (control->clients[i])
+			serve(control, i, now_ns);
 	}
 }
 

@@ -137,7 +137,7 @@ void plugin_step(void *arg)
 	else if (plugin->scanning)
 		scan_slice(plugin);
 	else if (plugin_batch_start(plugin))
-		plugin_batch_slice(plugin);
+		; /* the next step goes on with it */
 	else if (plugin->asked || plugin->next_scan_ns <= now_ns)
 		scan_slice(plugin);
 	if (!plugin->batch.items)

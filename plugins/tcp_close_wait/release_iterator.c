@@ -47,7 +47,7 @@ int cw_namespace_pass(struct cw *cw, uint32_t netns, int32_t pid, int32_t fd_hin
 	return cw->host->ns_run(cw->host, &ns, release_open, &cw->kernel);
 }
 
-static int key_take(const void *record, void *arg)
+static int met_take(const void *record, void *arg)
 {
 	(void)record;
 	(void)arg;
@@ -56,7 +56,7 @@ static int key_take(const void *record, void *arg)
 
 int cw_pass_read(int fd, uint64_t until_ns)
 {
-	return cw_records_read(fd, sizeof(uint64_t), until_ns, key_take, NULL);
+	return cw_records_read(fd, sizeof(struct cw_met), until_ns, met_take, NULL);
 }
 
 size_t cw_namespace_skip(struct cw_release *release, size_t at, int error)

@@ -234,6 +234,8 @@ int lab_run(const char *const *argv, char **ret_out, char **ret_err);
 
 /* `ghostbuster COMMAND --json` against the daemon; the caller's reference. `argument` may be NULL. */
 json_t *lab_daemon_ask(const struct lab_daemon *daemon, const char *command, const char *argument);
+/* The first member of that name, at any depth, that is a number; -1 when there is none. */
+long lab_number_in(const json_t *value, const char *name);
 /* A number of the plugin's in `status`; -1 when there is none of this name. */
 long lab_daemon_number(const struct lab_daemon *daemon, const char *name);
 

@@ -379,11 +379,17 @@ static const json_t *find_member(const json_t *value, const char *name)
 	return NULL;
 }
 
+long lab_number_in(const json_t *value, const char *name)
+{
+	const json_t *member = find_member(value, name);
+
+	return json_is_integer(member) ? (long)json_integer_value(member) : -1;
+}
+
 long lab_daemon_number(const struct lab_daemon *daemon, const char *name)
 {
 	json_t *status = lab_daemon_ask(daemon, "status", NULL);
-	const json_t *value = find_member(status, name);
-	long number = json_is_integer(value) ? (long)json_integer_value(value) : -1;
+	long number = lab_number_in(status, name);
 
 	json_decref(status);
 	return number;
