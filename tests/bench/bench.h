@@ -76,8 +76,11 @@ void bench_farm_end(struct bench_farm *farm);
 /* TCP sockets of the namespace that are in the kernel's tables, listeners among them: from /proc/net/sockstat. */
 long bench_sockets(const struct lab_net *net);
 
-/* Waits until no more than the listeners are left, looking every millisecond: the moment of the last one's end. */
-double bench_farm_wait_gone(const struct bench_farm *farm, double seconds);
+/*
+ * Waits until no more than the listeners are left, looking every millisecond: the moment of the last one's end, and in
+ * ret_first the last moment at which all were there.
+ */
+double bench_farm_wait_gone(const struct bench_farm *farm, double seconds, double *ret_first);
 
 /* No TIME_WAIT in the caller's namespace: a benchmark needs the ports, and not their cost. */
 void bench_no_time_wait(void);

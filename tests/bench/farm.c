@@ -152,14 +152,17 @@ long bench_sockets(const struct lab_net *net)
 	return inuse_read(fd);
 }
 
-double bench_farm_wait_gone(const struct bench_farm *farm, double seconds)
+double bench_farm_wait_gone(const struct bench_farm *farm, double seconds, double *ret_first)
 {
 	_cleanup_close_ int fd = sockstat_open(&farm->net);
 	double end = bench_now() + seconds;
 
+	*ret_first = bench_now();
 	for (;;) {
 		long count = inuse_read(fd);
 
+		if (count >= farm->sockets + (long)farm->holders)
+			*ret_first = bench_now();
 		if (count <= (long)farm->holders)
 			return bench_now();
 		lab_require(bench_now() < end, "%ld of %ld sockets are left after %.0f s", count - farm->holders,

@@ -5,6 +5,7 @@
  * The daemon, running: it is stopped (SIGSTOP) while the ghosts come to be and fall due; from the SIGCONT that lets it go on
  * until the namespace has none left. That is its look, the search for the holders, the judgement, the release and what of
  * the journal is written before the end (two JSON lines a ghost, into a file in memory).
+ * Of that, the release alone: from the last moment at which all were there until none was.
  * The daemon, started: the ghosts are older than the timeout; from its fork, with the loading of its BPF programs.
  * ss: `ss -K state close-wait` in the namespace, from its fork to its end, output to /dev/null.
  */
@@ -21,7 +22,7 @@
 #define TIMEOUT_MS 1000
 #define PATIENCE 60.0
 
-enum { RUNNING, STARTED, SS, SIDES };
+enum { RUNNING, STARTED, SS, SIDES, RELEASE = SIDES, FIGURES };
 
 static struct lab_setup setup_of(const struct bench_farm *farm)
 {
@@ -35,11 +36,11 @@ static void farm_ripen(struct bench_farm *farm, long ghosts)
 	lab_sleep_ms(TIMEOUT_MS + 100);
 }
 
-static double time_running(struct bench_farm *farm, long ghosts)
+static double time_running(struct bench_farm *farm, long ghosts, double *ret_release)
 {
 	struct lab_setup setup = setup_of(farm);
 	struct lab_daemon daemon;
-	double begun, gone;
+	double begun, first, gone;
 
 	bench_daemon_spawn(&daemon, &setup);
 	bench_daemon_wait_ready(&daemon);
@@ -47,8 +48,9 @@ static double time_running(struct bench_farm *farm, long ghosts)
 	farm_ripen(farm, ghosts);
 	begun = bench_now();
 	kill(daemon.pid, SIGCONT);
-	gone = bench_farm_wait_gone(farm, PATIENCE);
+	gone = bench_farm_wait_gone(farm, PATIENCE, &first);
 	bench_daemon_end(&daemon);
+	*ret_release = gone - first;
 	return gone - begun;
 }
 
@@ -56,12 +58,12 @@ static double time_started(struct bench_farm *farm, long ghosts)
 {
 	struct lab_setup setup = setup_of(farm);
 	struct lab_daemon daemon;
-	double begun, gone;
+	double begun, first, gone;
 
 	farm_ripen(farm, ghosts);
 	begun = bench_now();
 	bench_daemon_spawn(&daemon, &setup);
-	gone = bench_farm_wait_gone(farm, PATIENCE);
+	gone = bench_farm_wait_gone(farm, PATIENCE, &first);
 	bench_daemon_wait_ready(&daemon);
 	bench_daemon_end(&daemon);
 	return gone - begun;
@@ -84,13 +86,13 @@ static double time_ss(struct bench_farm *farm, long ghosts, long *ret_missed)
 	return ended - begun;
 }
 
-static double side_time(int side, long ghosts, long *missed)
+static double side_time(int side, long ghosts, long *missed, double *release)
 {
 	struct bench_farm farm;
 	double seconds;
 
 	bench_farm_make(&farm);
-	seconds = side == RUNNING   ? time_running(&farm, ghosts)
+	seconds = side == RUNNING   ? time_running(&farm, ghosts, release)
 		  : side == STARTED ? time_started(&farm, ghosts)
 				    : time_ss(&farm, ghosts, missed);
 	bench_farm_end(&farm);
@@ -99,17 +101,20 @@ static double side_time(int side, long ghosts, long *missed)
 
 static void rows(long ghosts, struct bench_series *seconds, struct bench_series *faster, long missed)
 {
-	static const char *const who[] = {"daemon, running", "daemon, from its start", "ss -K state close-wait"};
+	static const char *const who[FIGURES] = {"daemon, running", "daemon, from its start", "ss -K state close-wait",
+						 "daemon, running, the release alone"};
 	enum bench_aim aim = ghosts >= 10000 ? BENCH_AT_LEAST : BENCH_NO_AIM;
 	char text[128];
 
-	for (int side = 0; side < SIDES; side++) {
-		snprintf(text, sizeof(text), "reap %ld: %s", ghosts, who[side]);
-		bench_row(text, &seconds[side], 3, " s", BENCH_NO_AIM, 0);
+	for (int figure = 0; figure < FIGURES; figure++) {
+		snprintf(text, sizeof(text), "reap %ld: %s", ghosts, who[figure]);
+		bench_row(text, &seconds[figure], 3, " s", BENCH_NO_AIM, 0);
 	}
-	for (int side = 0; side < SS; side++) {
-		snprintf(text, sizeof(text), "reap %ld: ss / %s", ghosts, who[side]);
-		bench_row(text, &faster[side], 1, " times", side == RUNNING ? aim : BENCH_NO_AIM, 10);
+	for (int figure = 0; figure < FIGURES; figure++) {
+		if (figure == SS)
+			continue;
+		snprintf(text, sizeof(text), "reap %ld: ss / %s", ghosts, who[figure]);
+		bench_row(text, &faster[figure], 1, " times", figure == RUNNING ? aim : BENCH_NO_AIM, 10);
 	}
 	if (missed) {
 		snprintf(text, sizeof(text), "reap %ld: left behind by ss, all rounds", ghosts);
@@ -119,27 +124,28 @@ static void rows(long ghosts, struct bench_series *seconds, struct bench_series 
 
 static void measure(long ghosts, long rounds)
 {
-	struct bench_series seconds[SIDES] = {0}, faster[SIDES] = {0};
+	struct bench_series seconds[FIGURES] = {0}, faster[FIGURES] = {0};
 	long missed = 0;
 
 	for (long round = 0; round < rounds; round++) {
-		double now[SIDES];
+		double now[FIGURES];
 
 		for (int i = 0; i < SIDES; i++) {
 			int side = (int)((i + round) % SIDES);
 
-			now[side] = side_time(side, ghosts, &missed);
-			bench_add(&seconds[side], now[side]);
+			now[side] = side_time(side, ghosts, &missed, &now[RELEASE]);
 		}
-		for (int side = 0; side < SS; side++)
-			bench_add(&faster[side], now[SS] / now[side]);
-		bench_say("reap %ld, round %ld: running %.3f s, started %.3f s, ss %.3f s", ghosts, round + 1,
-			  now[RUNNING], now[STARTED], now[SS]);
+		for (int figure = 0; figure < FIGURES; figure++) {
+			bench_add(&seconds[figure], now[figure]);
+			bench_add(&faster[figure], now[SS] / now[figure]);
+		}
+		bench_say("reap %ld, round %ld: running %.3f s (release %.3f s), started %.3f s, ss %.3f s", ghosts,
+			  round + 1, now[RUNNING], now[RELEASE], now[STARTED], now[SS]);
 	}
 	rows(ghosts, seconds, faster, missed);
-	for (int side = 0; side < SIDES; side++) {
-		bench_free(&seconds[side]);
-		bench_free(&faster[side]);
+	for (int figure = 0; figure < FIGURES; figure++) {
+		bench_free(&seconds[figure]);
+		bench_free(&faster[figure]);
 	}
 }
 
