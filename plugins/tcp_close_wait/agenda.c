@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agenda.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
-int cw_grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size)
-{
-	void **items = items_pointer;
-	size_t wanted = *capacity ? *capacity * 2 : 64;
-	void *grown;
-
-	if (count < *capacity)
-		return 0;
-	grown = reallocarray(*items, wanted, item_size);
-	if (!grown)
-		return -ENOMEM;
-	*items = grown;
-	*capacity = wanted;
-	return 0;
-}
+#include "array.h"
 
 int cw_agenda_add(struct cw_agenda *agenda, const struct cw_due *due)
 {
-	int r = cw_grow(&agenda->items, &agenda->capacity, agenda->count, sizeof(*agenda->items));
+	int r = array_room(&agenda->items, &agenda->capacity, agenda->count, sizeof(*agenda->items));
 
 	if (r < 0)
 		return r;

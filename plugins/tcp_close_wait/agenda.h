@@ -36,7 +36,4 @@ void cw_agenda_drop_suspects(struct cw_agenda *agenda);                  /* keep
 void cw_agenda_drop_namespace(struct cw_agenda *agenda, uint32_t netns); /* the namespace's own items, not suspects */
 void cw_agenda_fini(struct cw_agenda *agenda);
 
-/* Makes room for one more item of an array; -ENOMEM leaves all as it was. `items_pointer` is the array's address. */
-int cw_grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size);
-
 #endif

@@ -10,9 +10,11 @@
 #include <eghostbuster/plugin.h>
 
 #include "agenda.h"
+#include "array.h"
 #include "diag.h"
 #include "duplicate.h"
 #include "holders.h"
+#include "iterator.h"
 #include "kernel.h"
 #include "known.h"
 #include "look.h"

@@ -24,7 +24,7 @@ int cw_holders_begin(struct cw_holders *holders, const struct cw_kernel *kernel)
 static int holding_take(const void *record, void *arg)
 {
 	struct cw_holders *holders = arg;
-	int r = cw_grow(&holders->items, &holders->capacity, holders->count, sizeof(*holders->items));
+	int r = array_room(&holders->items, &holders->capacity, holders->count, sizeof(*holders->items));
 
 	if (r < 0)
 		return r;
@@ -45,7 +45,7 @@ static int holding_compare(const void *a, const void *b)
 
 int cw_holders_read(struct cw_holders *holders, uint64_t until_ns)
 {
-	int r = cw_records_read(holders->fd, sizeof(struct cw_holding), until_ns, holding_take, holders);
+	int r = iterator_read(holders->fd, sizeof(struct cw_holding), until_ns, holding_take, holders);
 
 	if (r == 1)
 		return 1;

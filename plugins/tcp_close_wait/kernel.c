@@ -2,15 +2,15 @@
 #include "kernel.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 
+#include "iterator.h"
+#include "load.h"
 #include "tcp_close_wait.skel.h"
 
 /* The forms in which the programs may load, the best first. */
@@ -23,18 +23,6 @@ static const struct form forms[] = {
 	{.looks = true, .acts = false},  /* 5.12: bpf_get_socket_cookie() in tracing, bpf_sock_from_file() */
 	{.looks = false, .acts = false}, /* 5.8 */
 };
-
-static char last_words[512];
-
-/* libbpf prints pages while a form is tried that the kernel refuses; the last line is what a person may need. */
-static int last_words_keep(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_WARN) {
-		vsnprintf(last_words, sizeof(last_words), format, args);
-		last_words[strcspn(last_words, "\n")] = 0;
-	}
-	return 0;
-}
 
 static uint64_t tick_read(void)
 {
@@ -93,13 +81,13 @@ static bool form_suits(const struct form *form, enum cw_method method, bool sock
 int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max_tracked, char *ret_why,
 		   size_t why_size)
 {
-	libbpf_print_fn_t printer = libbpf_set_print(last_words_keep);
+	libbpf_print_fn_t printer = last_words_begin();
 	struct cw_kernel opened = {.tick_ns = tick_read()};
 	bool sock_destroy = has_sock_destroy();
+	const char *words;
 	int r = -EOPNOTSUPP;
 
 	opened.slack_ns = 2 * opened.tick_ns;
-	last_words[0] = 0;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		if (!form_suits(&forms[i], method, sock_destroy))
 			continue;
@@ -116,9 +104,9 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 		if (r < 0)
 			tcp_close_wait_bpf__destroy(opened.skel);
 	}
-	libbpf_set_print(printer);
+	words = last_words_end(printer);
 	if (r < 0)
-		snprintf(ret_why, why_size, "%s", last_words);
+		snprintf(ret_why, why_size, "%s", words);
 	else
 		*kernel = opened;
 	return r;
@@ -173,56 +161,31 @@ uint64_t cw_kernel_unplaced(const struct cw_kernel *kernel)
 
 uint64_t cw_kernel_recursion_misses(const struct cw_kernel *kernel)
 {
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(kernel->skel->progs.close_wait_track), &info, &size) < 0)
-		return 0;
-	return info.recursion_misses;
+	return program_misses(kernel->skel->progs.close_wait_track);
 }
 
 int cw_kernel_scope(const struct cw_kernel *kernel, bool scoped, const uint32_t *netns, size_t count)
 {
-	int map = bpf_map__fd(kernel->skel->maps.scope_netns), r = 0;
-	uint32_t key, next;
-	uint8_t yes = 1;
+	int map = bpf_map__fd(kernel->skel->maps.scope_netns), r = set_add(map, netns, count);
 
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = bpf_map_update_elem(map, &netns[i], &yes, BPF_ANY);
 	if (r < 0)
 		return r;
 	kernel->skel->bss->scoped = scoped;
-	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
-		bool wanted = false;
-
-		key = next;
-		end = bpf_map_get_next_key(map, &key, &next);
-		for (size_t i = 0; i < count; i++)
-			wanted |= netns[i] == key;
-		if (!wanted)
-			bpf_map_delete_elem(map, &key);
-	}
+	set_keep(map, netns, count);
 	return 0;
 }
 
 int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass)
 {
-	struct bpf_link *link = NULL;
-	int fd;
-
 	switch (pass) {
 	case CW_PASS_LOOK:
-		link = kernel->skel->links.close_wait_look;
-		break;
+		return iterator_open(kernel->skel->links.close_wait_look);
 	case CW_PASS_RELEASE:
-		link = kernel->skel->links.close_wait_release;
-		break;
+		return iterator_open(kernel->skel->links.close_wait_release);
 	case CW_PASS_HOLDERS:
-		link = kernel->skel->links.close_wait_holders;
-		break;
+		return iterator_open(kernel->skel->links.close_wait_holders);
 	}
-	fd = bpf_iter_create(bpf_link__fd(link));
-	return fd < 0 ? -errno : fd;
+	return -EINVAL;
 }
 
 void cw_kernel_tell_look(const struct cw_kernel *kernel, uint64_t timeout_ns, bool all)

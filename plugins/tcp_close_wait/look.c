@@ -5,45 +5,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cw.h"
-
-static uint64_t clock_read(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * GB_SECOND + (uint64_t)now.tv_nsec;
-}
-
-int cw_records_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg)
-{
-	static _Alignas(8) char buffer[65536]; /* one thread, never re-entered */
-	size_t room = sizeof(buffer) / size * size;
-
-	for (;;) {
-		ssize_t got = read(fd, buffer, room);
-
-		if (got == 0)
-			return 0;
-		if (got < 0 && errno == EAGAIN) /* it walked a million sockets without a word, and goes on */
-			got = 0;
-		if (got < 0)
-			return -errno;
-		if (got % (ssize_t)size)
-			return -EPROTO;
-		for (ssize_t at = 0; at < got; at += (ssize_t)size) {
-			int r = take(buffer + at, arg);
-
-			if (r < 0)
-				return r;
-		}
-		if (clock_read() >= until_ns)
-			return 1;
-	}
-}
 
 struct opening {
 	const struct cw_kernel *kernel;
@@ -91,7 +55,7 @@ int cw_look_begin(struct cw *cw, const struct gb_ns *ns)
 static int observation_take(const void *record, void *arg)
 {
 	struct cw_look *look = arg;
-	int r = cw_grow(&look->seen, &look->capacity, look->count, sizeof(*look->seen));
+	int r = array_room(&look->seen, &look->capacity, look->count, sizeof(*look->seen));
 
 	if (r < 0)
 		return r;
@@ -138,7 +102,7 @@ int cw_look_read(struct cw *cw, uint64_t until_ns)
 	int r;
 
 	if (cw->kernel.looks)
-		r = cw_records_read(look->fd, sizeof(struct cw_observation), until_ns, observation_take, look);
+		r = iterator_read(look->fd, sizeof(struct cw_observation), until_ns, observation_take, look);
 	else
 		r = cw_diag_dump(look->fd, cw->kernel.tick_ns, dumped_take, cw);
 	if (r != 1) {

@@ -33,7 +33,4 @@ void cw_look_clear(struct cw_look *look); /* keeps nothing */
 /* tcp_fin_timeout of the calling thread's namespace: a dump does not tell. */
 uint32_t cw_fin_timeout_ms(void);
 
-/* Reads fixed-size records from an iterator: 1 at `until_ns`, 0 at the end, -errno, or what `take` returned. */
-int cw_records_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg);
-
 #endif

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "agenda.h"
+#include "array.h"
 
 int cw_netns_add(struct cw_netns_set *set, uint32_t netns)
 {
@@ -12,7 +12,7 @@ int cw_netns_add(struct cw_netns_set *set, uint32_t netns)
 	/* Suspects of one namespace come in runs; the rest is sorted out when the set is sealed. */
 	if (set->count && set->items[set->count - 1] == netns)
 		return 0;
-	r = cw_grow(&set->items, &set->capacity, set->count, sizeof(*set->items));
+	r = array_room(&set->items, &set->capacity, set->count, sizeof(*set->items));
 	if (r == 0)
 		set->items[set->count++] = netns;
 	return r;

@@ -219,7 +219,7 @@ static void restore_later(struct cw *cw, uint64_t sock, uint64_t cookie, uint32_
 {
 	struct cw_due restore = {.at_ns = cookie, .sock = sock, .netns = netns};
 
-	if (cw_grow(&cw->restores, &cw->restore_capacity, cw->restore_count, sizeof(*cw->restores)) == 0)
+	if (array_room(&cw->restores, &cw->restore_capacity, cw->restore_count, sizeof(*cw->restores)) == 0)
 		cw->restores[cw->restore_count++] = restore;
 }
 

@@ -56,7 +56,7 @@ static int met_take(const void *record, void *arg)
 
 int cw_pass_read(int fd, uint64_t until_ns)
 {
-	return cw_records_read(fd, sizeof(struct cw_met), until_ns, met_take, NULL);
+	return iterator_read(fd, sizeof(struct cw_met), until_ns, met_take, NULL);
 }
 
 size_t cw_namespace_skip(struct cw_release *release, size_t at, int error)

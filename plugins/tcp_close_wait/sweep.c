@@ -78,7 +78,7 @@ static int namespaces_choose(struct cw *cw)
 	int r = 0;
 
 	while (r == 0 && cw_agenda_take(&cw->agenda, sweep->started_ns, &due)) {
-		r = cw_grow(&sweep->taken, &sweep->taken_capacity, sweep->taken_count, sizeof(*sweep->taken));
+		r = array_room(&sweep->taken, &sweep->taken_capacity, sweep->taken_count, sizeof(*sweep->taken));
 		if (r == 0) {
 			sweep->taken[sweep->taken_count++] = due;
 			r = cw_netns_add(&sweep->netns, due.netns);

@@ -28,7 +28,7 @@ static int entry_take(const struct cw_entry *entry, void *arg)
 	r = cw_agenda_add(&cw->agenda, &due);
 	if (r < 0 || cw->kernel.looks)
 		return r;
-	r = cw_grow(&look->entries, &look->entry_capacity, look->entry_count, sizeof(*look->entries));
+	r = array_room(&look->entries, &look->entry_capacity, look->entry_count, sizeof(*look->entries));
 	if (r == 0)
 		look->entries[look->entry_count++] = *entry;
 	return r;

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+static char last_words[512];
+
+static int last_words_keep(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (level == LIBBPF_WARN) {
+		vsnprintf(last_words, sizeof(last_words), format, args);
+		last_words[strcspn(last_words, "\n")] = 0;
+	}
+	return 0;
+}
+
+libbpf_print_fn_t last_words_begin(void)
+{
+	last_words[0] = 0;
+	return libbpf_set_print(last_words_keep);
+}
+
+const char *last_words_end(libbpf_print_fn_t before)
+{
+	libbpf_set_print(before);
+	return last_words;
+}
+
+int set_add(int map, const uint32_t *wanted, size_t count)
+{
+	uint8_t yes = 1;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = bpf_map_update_elem(map, &wanted[i], &yes, BPF_ANY);
+	return r;
+}
+
+static bool is_wanted(uint32_t key, const uint32_t *wanted, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (wanted[i] == key)
+			return true;
+	return false;
+}
+
+void set_keep(int map, const uint32_t *wanted, size_t count)
+{
+	uint32_t key, next;
+
+	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
+		key = next;
+		end = bpf_map_get_next_key(map, &key, &next);
+		if (!is_wanted(key, wanted, count))
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+uint64_t program_misses(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) < 0)
+		return 0;
+	return info.recursion_misses;
+}
