@@ -106,7 +106,18 @@ struct dentry {
 	struct inode *d_inode;
 };
 
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 
@@ -219,6 +230,8 @@ typedef struct {
 } kuid_t;
 
 struct cred {
+	kuid_t uid;
+	kuid_t suid;
 	kuid_t euid;
 };
 
@@ -237,7 +250,9 @@ struct xa_node {
 
 struct ipc_ids {
 	int in_use;
+	unsigned short seq;
 	struct idr ipcs_idr;
+	int last_idx; /* of the newest object */
 };
 
 struct ipc_namespace {
@@ -254,6 +269,7 @@ struct nsproxy {
 struct kern_ipc_perm {
 	bool deleted;
 	int id;
+	kuid_t cuid;
 };
 
 struct shmid_kernel {
@@ -264,6 +280,7 @@ struct shmid_kernel {
 
 struct msg_queue {
 	struct kern_ipc_perm q_perm;
+	long long q_ctime;
 	struct pid *q_lspid;
 	struct pid *q_lrpid;
 	struct list_head q_receivers;
@@ -278,8 +295,10 @@ struct sem {
 
 struct sem_array {
 	struct kern_ipc_perm sem_perm;
+	long long sem_ctime;
 	struct list_head pending_alter;
 	struct list_head pending_const;
+	struct list_head list_id; /* of those who have something to undo on it */
 	int sem_nsems;
 	struct sem sems[1];
 };
@@ -306,6 +325,12 @@ struct css_set {
 
 struct files_struct;
 
+struct sem_undo_list;
+
+struct sysv_sem {
+	struct sem_undo_list *undo_list;
+};
+
 struct mm_struct {
 	struct file *exe_file;
 };
@@ -318,6 +343,8 @@ struct task_struct {
 	__u64 self_exec_id;
 	char comm[16];
 	struct mm_struct *mm;
+	struct mm_struct *active_mm;
+	struct sysv_sem sysvsem;
 	struct files_struct *files;
 	struct task_struct *real_parent;
 	unsigned int ptrace;

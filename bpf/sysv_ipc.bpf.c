@@ -17,9 +17,6 @@
 #define IDS_MSG 1
 #define IDS_SHM 2
 #define XA_LEVELS 6
-#define DEPARTED_MAX 8192
-#define SIGNAL_STOP_STOPPED 0x00000001
-#define PF_FROZEN 0x00010000 /* before 6.1 */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -29,9 +26,11 @@ const volatile bool has_pt_regs; /* bpf_task_pt_regs(): 5.15 */
 /* Told by user space before a pass. */
 __u32 pass;
 bool scoped;
+__u64 wall_offset_ns; /* wall clock less CLOCK_BOOTTIME */
 
 /* Told to user space. */
-__u64 missed; /* of `departed`: no room */
+__u64 missed;      /* of `departed` and `creators`: no room */
+__u32 elders_full; /* the pass that found no room in `elders` */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -57,22 +56,6 @@ struct {
 	__type(value, struct sysv_query);
 } queries SEC(".maps");
 
-/* By the address of the struct pid. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, DEPARTED_MAX);
-	__type(key, __u64);
-	__type(value, struct sysv_departed);
-} departed SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sysv_departed);
-} scratch SEC(".maps");
-
 /* IPC namespaces in scope; asked only when `scoped`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -87,134 +70,33 @@ static __always_inline bool ipcns_in_scope(__u32 ipcns)
 	return !scoped || bpf_map_lookup_elem(&scope_ipcns, &ipcns);
 }
 
+#include "sysv_ipc_blocked.bpf.h"
+
 /* ---- tasks -------------------------------------------------------------------------------------------------------- */
 
-#if defined(__TARGET_ARCH_x86)
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct pt_regs___x86 {
-	unsigned long bx;
-	unsigned long cx;
-	unsigned long di;
-	unsigned long orig_ax;
-};
-
-struct thread_info___x86 {
-	unsigned int status;
-};
-
-struct task_struct___x86 {
-	struct thread_info___x86 thread_info;
-};
-
-#pragma clang attribute pop
-
-#define TS_COMPAT 0x0002
-#define X32_SYSCALL 0x40000000
-
-/* Which object a system call of the i386 personality may sleep on. */
-static __always_inline bool blocked_compat(struct sysv_sighting *seen, struct pt_regs___x86 *regs)
+static __always_inline void elder_note(__u32 ipcns, __u32 uid, __u64 start_ns)
 {
-	__u32 number = (__u32)regs->orig_ax, call = (__u32)regs->bx & 0xffff;
-
-	seen->id = (__s32)regs->bx;
-	switch (number) {
-	case 400: /* msgsnd */
-	case 401: /* msgrcv */
-		seen->kind = SYSV_MSG;
-		return true;
-	case 420: /* semtimedop_time64 */
-		seen->kind = SYSV_SEM;
-		return true;
-	case 117: /* ipc(2): the call, then the id */
-		seen->id = (__s32)regs->cx;
-		seen->kind = call == 11 || call == 12 ? SYSV_MSG : SYSV_SEM;
-		return call == 11 || call == 12 || call == 1 || call == 4;
-	}
-	return false;
-}
-
-static __always_inline bool blocked_read(struct sysv_sighting *seen, struct task_struct *task)
-{
-	struct task_struct___x86 *x86 = (void *)task;
-	struct pt_regs___x86 *regs = (void *)bpf_task_pt_regs(task);
-
-	if (bpf_core_field_exists(x86->thread_info) && x86->thread_info.status & TS_COMPAT)
-		return blocked_compat(seen, regs);
-	seen->id = (__s32)regs->di;
-	switch ((__u32)regs->orig_ax & ~X32_SYSCALL) {
-	case 69: /* msgsnd */
-	case 70: /* msgrcv */
-		seen->kind = SYSV_MSG;
-		return true;
-	case 65:  /* semop */
-	case 220: /* semtimedop */
-		seen->kind = SYSV_SEM;
-		return true;
-	}
-	return false;
-}
-
-#elif defined(__TARGET_ARCH_arm64)
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct pt_regs___arm64 {
-	__u64 orig_x0;
-	int syscallno;
-};
-
-#pragma clang attribute pop
-
-/* Not told apart from a call of the 32-bit personality, whose numbers mean other calls there: that is a false alarm. */
-static __always_inline bool blocked_read(struct sysv_sighting *seen, struct task_struct *task)
-{
-	struct pt_regs___arm64 *regs = (void *)bpf_task_pt_regs(task);
-
-	seen->id = (__s32)regs->orig_x0;
-	switch (regs->syscallno) {
-	case 188: /* msgrcv */
-	case 189: /* msgsnd */
-	case 400: /* 32-bit: msgsnd */
-	case 401: /* 32-bit: msgrcv */
-	case 301: /* 32-bit: msgsnd */
-	case 302: /* 32-bit: msgrcv */
-		seen->kind = SYSV_MSG;
-		return true;
-	case 192: /* semtimedop */
-	case 193: /* semop */
-	case 298: /* 32-bit: semop */
-	case 312: /* 32-bit: semtimedop */
-	case 420: /* 32-bit: semtimedop_time64 */
-		seen->kind = SYSV_SEM;
-		return true;
-	}
-	return false;
-}
-
-#else
-#error "which registers hold a system call's number and first argument?"
-#endif
-
-/* One that was stopped while it slept has left the list that it slept on, and what it will go back to is not known here. */
-static __always_inline bool paused_read(struct sysv_sighting *seen, struct task_struct *task)
-{
-	seen->kind = SYSV_KINDS;
-	seen->id = -1;
-	return task->signal->flags & SIGNAL_STOP_STOPPED || task->ptrace || task->flags & PF_FROZEN ||
-	       BPF_CORE_READ_BITFIELD(task, frozen);
-}
-
-static __always_inline void elder_note(struct task_struct *task, __u32 ipcns)
-{
-	struct sysv_elder_key key = {.ipcns = ipcns, .uid = task->real_cred->euid.val};
-	struct sysv_elder fresh = {.start_ns = task->start_boottime, .pass = pass};
+	struct sysv_elder_key key = {.ipcns = ipcns, .uid = uid};
+	struct sysv_elder fresh = {.start_ns = start_ns, .pass = pass};
 	struct sysv_elder *elder = bpf_map_lookup_elem(&elders, &key);
 
-	if (elder && elder->pass == pass && elder->start_ns <= fresh.start_ns)
+	if (elder && elder->pass == pass && elder->start_ns <= start_ns)
 		return;
-	bpf_map_update_elem(&elders, &key, &fresh, BPF_ANY);
+	if (bpf_map_update_elem(&elders, &key, &fresh, BPF_ANY))
+		elders_full = pass;
+}
+
+/* Each thread: it may have a user of its own, and the first one of its process may have ended. */
+static __always_inline void elders_note(struct task_struct *task, __u32 ipcns)
+{
+	__u32 effective = task->real_cred->euid.val, real = task->real_cred->uid.val, saved = task->real_cred->suid.val;
+	__u64 start_ns = task->group_leader->start_boottime;
+
+	elder_note(ipcns, effective, start_ns);
+	if (real != effective)
+		elder_note(ipcns, real, start_ns);
+	if (saved != effective && saved != real)
+		elder_note(ipcns, saved, start_ns);
 }
 
 /* Writes a struct sysv_sighting for the first task of each namespace with objects, and for each that is blocked in one. */
@@ -237,8 +119,7 @@ int sysv_tasks(struct bpf_iter__task *ctx)
 	seen.ipcns = ns->ns.inum;
 	if (!seen.ipcns || !ipcns_in_scope(seen.ipcns))
 		return 0;
-	if (task->pid == task->tgid)
-		elder_note(task, seen.ipcns);
+	elders_note(task, seen.ipcns);
 	known = bpf_map_lookup_elem(&namespaces, &seen.ipcns);
 	if (!known || *known != now)
 		seen.flags = SYSV_NAMESPACE;
@@ -258,24 +139,37 @@ int sysv_tasks(struct bpf_iter__task *ctx)
 
 /* ---- objects ------------------------------------------------------------------------------------------------------ */
 
-/* The object at `index` of an IDR, as of a reader under RCU; NULL when there is none. */
-static __always_inline void *idr_at(void *entry, __u32 index)
+__u64 sysv_idr_at(__u64 entry, __u32 index);
+
+/* The object at `index` of an IDR, as of a reader under RCU; 0 when there is none. Global: the verifier looks at it once. */
+__noinline __u64 sysv_idr_at(__u64 entry, __u32 index)
 {
 	for (int level = 0; level < XA_LEVELS; level++) {
-		struct xa_node *node = (void *)((__u64)entry - 2);
+		struct xa_node *node = (void *)(entry - 2);
 		__u32 slots = bpf_core_field_size(node->slots) / sizeof(void *), slot;
 
-		if (((__u64)entry & 3) != 2) /* no node: what is stored */
-			return level || index == 0 ? entry : NULL;
+		if ((entry & 3) != 2) /* no node: what is stored */
+			return level || index == 0 ? entry : 0;
 		slot = index >> BPF_CORE_READ(node, shift);
 		if (level == 0 && slot >= slots)
-			return NULL;
+			return 0;
 		slot &= slots - 1;
 		if (bpf_probe_read_kernel(&entry, sizeof(entry),
 					  (void *)node + bpf_core_field_offset(node->slots) + slot * sizeof(void *)))
-			return NULL;
+			return 0;
 	}
-	return NULL;
+	return 0;
+}
+
+/* By hand: an index that is no constant is not relocated. */
+static __always_inline struct ipc_ids *ids_of(struct ipc_namespace *ns, int kind)
+{
+	return (void *)ns + bpf_core_field_offset(ns->ids) + kind * bpf_core_type_size(struct ipc_ids);
+}
+
+static __always_inline void *object_at(struct ipc_namespace *ns, int kind, __u32 index)
+{
+	return (void *)sysv_idr_at((__u64)BPF_CORE_READ(ids_of(ns, kind), ipcs_idr.idr_rt.xa_head), index);
 }
 
 static __always_inline bool list_is_empty(void *head)
@@ -328,7 +222,7 @@ static __always_inline bool is_the_one(struct kern_ipc_perm *perm, const struct 
 
 static __always_inline bool shm_read(struct sysv_query *query, struct ipc_namespace *ns)
 {
-	struct shmid_kernel *shm = idr_at(BPF_CORE_READ(ns, ids[IDS_SHM].ipcs_idr.idr_rt.xa_head), query->index);
+	struct shmid_kernel *shm = object_at(ns, IDS_SHM, query->index);
 
 	shm = shm ? (void *)shm - bpf_core_field_offset(shm->shm_perm) : NULL;
 	if (!shm || !is_the_one(&shm->shm_perm, query))
@@ -340,7 +234,7 @@ static __always_inline bool shm_read(struct sysv_query *query, struct ipc_namesp
 
 static __always_inline bool msg_read(struct sysv_query *query, struct ipc_namespace *ns)
 {
-	struct msg_queue *msg = idr_at(BPF_CORE_READ(ns, ids[IDS_MSG].ipcs_idr.idr_rt.xa_head), query->index);
+	struct msg_queue *msg = object_at(ns, IDS_MSG, query->index);
 
 	msg = msg ? (void *)msg - bpf_core_field_offset(msg->q_perm) : NULL;
 	if (!msg || !is_the_one(&msg->q_perm, query))
@@ -375,13 +269,16 @@ static __noinline int sems_read(struct sysv_query *query, void *sems, int count)
 
 static __always_inline bool sem_read(struct sysv_query *query, struct ipc_namespace *ns)
 {
-	struct sem_array *set = idr_at(BPF_CORE_READ(ns, ids[IDS_SEM].ipcs_idr.idr_rt.xa_head), query->index);
+	struct sem_array *set = object_at(ns, IDS_SEM, query->index);
 
 	set = set ? (void *)set - bpf_core_field_offset(set->sem_perm) : NULL;
 	if (!set || !is_the_one(&set->sem_perm, query))
 		return false;
 	if (!list_is_empty(&set->pending_alter) || !list_is_empty(&set->pending_const))
 		query->flags |= SYSV_WAITED_FOR;
+	/* Who used it with SEM_UNDO and lives, whoever used it last: it may hold what it is to give back at its end. */
+	if (!list_is_empty(&set->list_id))
+		query->flags |= SYSV_IN_USE;
 	sems_read(query, (void *)set + bpf_core_field_offset(set->sems), BPF_CORE_READ(set, sem_nsems));
 	return true;
 }
@@ -418,83 +315,4 @@ int sysv_objects(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
-/* ---- those who end ------------------------------------------------------------------------------------------------ */
-
-static __noinline int exe_read(struct sysv_departed *gone, struct task_struct *task)
-{
-	/* Without an address space from here on, up to Linux 6.15. */
-	struct dentry *dentry = BPF_CORE_READ(task, mm, exe_file, f_path.dentry), *parent;
-
-	if (!gone)
-		return 0;
-	for (int i = 0; i < SYSV_EXE_PARTS; i++) {
-		gone->exe[i][0] = 0;
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (!dentry || parent == dentry)
-			continue;
-		bpf_probe_read_kernel_str(gone->exe[i], SYSV_EXE_PART, BPF_CORE_READ(dentry, d_name.name));
-		dentry = parent;
-	}
-	return 0;
-}
-
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
-{
-	struct kernfs_node___since_6_15 *since = (void *)kn;
-
-	if (bpf_core_field_exists(since->__parent))
-		return BPF_CORE_READ(since, __parent);
-	return BPF_CORE_READ((struct kernfs_node___before_6_15 *)kn, parent);
-}
-
-static __noinline int cgroup_read(struct sysv_departed *gone, struct task_struct *task)
-{
-	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn), *parent;
-
-	if (!gone)
-		return 0;
-	for (int i = 0; i < SYSV_CGROUP_PARTS; i++) {
-		gone->cgroup[i][0] = 0;
-		parent = kernfs_parent(kn);
-		if (!kn || !parent)
-			continue;
-		bpf_probe_read_kernel_str(gone->cgroup[i], SYSV_CGROUP_PART, BPF_CORE_READ(kn, name));
-		kn = parent;
-	}
-	return 0;
-}
-
-/*
- * An object refers to the struct pid of its creator and of its last users, so their count is more than the one of a
- * process that nobody refers to. Others may refer to it too (an open /proc/PID, a pidfd): that costs an entry, which user
- * space throws away in its next scan.
- */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(sysv_exit, struct task_struct *task)
-{
-	struct pid *pid = task->group_leader->thread_pid;
-	struct ipc_namespace *ns = task->nsproxy->ipc_ns;
-	struct sysv_departed *gone;
-	__u32 zero = 0;
-	__u64 key = (__u64)pid;
-
-	if (task->signal->live.counter > 0) /* not the last thread */
-		return 0;
-	if (!(ns->ids[0].in_use | ns->ids[1].in_use | ns->ids[2].in_use) || pid->count.refs.counter <= 1 ||
-	    !ipcns_in_scope(ns->ns.inum))
-		return 0;
-	gone = bpf_map_lookup_elem(&scratch, &zero);
-	if (!gone)
-		return 0;
-	gone->start_ns = task->group_leader->start_boottime;
-	gone->ended_ns = bpf_ktime_get_ns();
-	gone->tgid = task->tgid;
-	gone->uid = task->real_cred->euid.val;
-	gone->ipcns = ns->ns.inum;
-	bpf_probe_read_kernel_str(gone->comm, sizeof(gone->comm), task->group_leader->comm);
-	exe_read(gone, task);
-	cgroup_read(gone, task);
-	if (bpf_map_update_elem(&departed, &key, gone, BPF_ANY))
-		__sync_fetch_and_add(&missed, 1);
-	return 0;
-}
+#include "sysv_ipc_ended.bpf.h"

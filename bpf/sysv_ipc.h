@@ -82,22 +82,39 @@ struct sysv_query {
 #define SYSV_CGROUP_PARTS 6
 #define SYSV_CGROUP_PART 96
 struct sysv_departed {
-	__u64 start_ns;
+	__u64 start_ns; /* CLOCK_BOOTTIME */
 	__u64 ended_ns; /* CLOCK_MONOTONIC */
 	__s32 tgid;
-	__u32 uid;
-	__u32 ipcns;
+	__u32 uid; /* real */
 	char comm[16];
-	__u32 reserved;
 	char exe[SYSV_EXE_PARTS][SYSV_EXE_PART];          /* from the file's name upwards; "" ends it */
 	char cgroup[SYSV_CGROUP_PARTS][SYSV_CGROUP_PART]; /* from the innermost upwards */
+};
+
+/*
+ * Map `creators`: of a semaphore set or a queue, for which the kernel keeps no creator. A process is noted when it ends, if it
+ * may have made it: it has the creator's effective user, and lived when the object was made. The first is kept.
+ */
+struct sysv_creator_key {
+	__u32 ipcns;
+	__u32 kind; /* enum sysv_kind */
+	__s32 id;
+	__u32 reserved;
+};
+
+struct sysv_creator {
+	struct sysv_departed gone;
+	__u32 candidates; /* how many may have */
+	__u32 reserved;
 };
 
 _Static_assert(sizeof(struct sysv_sighting) == 48, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_elder) == 16, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_user) == 24, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_query) == 128, "shared with the kernel");
-_Static_assert(sizeof(struct sysv_departed) == 48 + 512 + 576, "shared with the kernel");
+_Static_assert(sizeof(struct sysv_departed) == 40 + 512 + 576, "shared with the kernel");
+_Static_assert(sizeof(struct sysv_creator_key) == 16, "shared with the kernel");
+_Static_assert(sizeof(struct sysv_creator) == sizeof(struct sysv_departed) + 8, "shared with the kernel");
 
 /* What is known of one object. */
 enum sysv_fact {

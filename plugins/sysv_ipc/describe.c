@@ -37,28 +37,37 @@ static void text_add(struct evidence *evidence, const char *name, const char *te
 		field_add(evidence, name, GB_FIELD_TEXT, 0, text);
 }
 
-/* Shared memory: the creator, and the last user when that is another. Else: the last users that are remembered. */
+static void person_add(struct evidence *evidence, const char *const *names, const struct sysv_person *person)
+{
+	if (person->number)
+		field_add(evidence, names[0], GB_FIELD_INTEGER, (uint64_t)person->number, NULL);
+	text_add(evidence, names[1], person->comm);
+	text_add(evidence, names[2], person->exe);
+	text_add(evidence, names[3], person->unit);
+	text_add(evidence, names[4], person->container);
+}
+
+/*
+ * Shared memory: the creator, and the last user when that is another. Else: a last user, and the creator when just one
+ * process may be it; of several, their number.
+ */
 static void people_add(struct evidence *evidence, const struct sysv_finding *finding)
 {
-	static const char *const names[2][5] = {
-		{"creator_pid", "creator_comm", "creator_exe", "creator_unit", "creator_container"},
-		{"user_pid", "user_comm", "user_exe", "user_unit", "user_container"}};
-	const struct sysv_person *last = NULL;
+	static const char *const creator[] = {"creator_pid", "creator_comm", "creator_exe", "creator_unit",
+					      "creator_container"};
+	static const char *const user[] = {"user_pid", "user_comm", "user_exe", "user_unit", "user_container"};
+	const struct sysv_known *known = finding->known;
+	bool shm = finding->object->kind == SYSV_SHM;
 
-	for (uint32_t i = 0; i < finding->people_count && i < 2; i++) {
-		const struct sysv_person *person = finding->people[i];
-		const char *const *name = names[finding->object->kind != SYSV_SHM || i > 0];
-
-		if (person == last || (i && finding->object->kind != SYSV_SHM))
-			continue;
-		last = person;
-		if (person->number)
-			field_add(evidence, name[0], GB_FIELD_INTEGER, (uint64_t)person->number, NULL);
-		text_add(evidence, name[1], person->comm);
-		text_add(evidence, name[2], person->exe);
-		text_add(evidence, name[3], person->unit);
-		text_add(evidence, name[4], person->container);
+	if (known->creator) {
+		field_add(evidence, "creator_candidates", GB_FIELD_INTEGER, known->creator_candidates, NULL);
+		if (known->creator_candidates == 1)
+			person_add(evidence, creator, known->creator);
 	}
+	if (finding->people_count && finding->people[0])
+		person_add(evidence, shm ? creator : user, finding->people[0]);
+	if (shm && finding->people_count > 1 && finding->people[1] && finding->people[1] != finding->people[0])
+		person_add(evidence, user, finding->people[1]);
 }
 
 static void evidence_fill(const struct sysv *sysv, const struct sysv_finding *finding, struct evidence *evidence)
@@ -101,7 +110,6 @@ static void proof_fill(const struct sysv *sysv, const struct sysv_finding *findi
 		.uid = object->uid,
 		.creator_uid = object->creator_uid,
 		.mode = object->mode,
-		.named = finding->policy.limits.named,
 		.changed_s = object->changed_s,
 		.used_s = object->used_s,
 		.size = object->size,
@@ -110,7 +118,7 @@ static void proof_fill(const struct sysv *sysv, const struct sysv_finding *findi
 	};
 }
 
-/* Those who live: they are why it is spared. The dead stand in the evidence. */
+/* Those who live: they are why it is spared. */
 static uint32_t holders_fill(const struct sysv *sysv, const struct sysv_finding *finding, struct gb_holder *holders)
 {
 	const struct sysv_object *object = finding->object;
@@ -120,7 +128,8 @@ static uint32_t holders_fill(const struct sysv *sysv, const struct sysv_finding 
 	for (uint32_t i = 0; i < finding->people_count; i++) {
 		const struct sysv_person *person = finding->people[i];
 
-		if (person->alive && person->described && (count == 0 || holders[count - 1].pid != person->number))
+		if (person && person->alive && person->described &&
+		    (count == 0 || holders[count - 1].pid != person->number))
 			holders[count++] =
 				(struct gb_holder){.pid = person->number, .fd = -1, .start_ticks = person->start_ticks};
 	}
@@ -129,8 +138,24 @@ static uint32_t holders_fill(const struct sysv *sysv, const struct sysv_finding 
 	return count;
 }
 
+/* Those who are dead, as far as they are remembered: whoever made it first. */
+static uint32_t former_fill(const struct sysv_finding *finding, struct gb_owner *former)
+{
+	const struct sysv_person *list[SYSV_USERS_MAX + 1] = {finding->known->creator};
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < finding->people_count; i++)
+		list[i + 1] = finding->people[i];
+	for (uint32_t i = 0; i <= finding->people_count; i++)
+		if (list[i] && !list[i]->alive && list[i]->described && (i == 0 || list[i] != list[i - 1]))
+			former[count++] = sysv_person_owner(list[i]);
+	return count;
+}
+
 void sysv_report(struct sysv *sysv, const struct sysv_finding *finding)
 {
+	const struct gb_owner *former_list[SYSV_USERS_MAX + 1];
+	struct gb_owner former[SYSV_USERS_MAX + 1];
 	struct gb_holder holders[SYSV_USERS_MAX + 1];
 	struct evidence evidence = {.count = 0};
 	char resource[160];
@@ -149,8 +174,12 @@ void sysv_report(struct sysv *sysv, const struct sysv_finding *finding)
 		.holder_count = holders_fill(sysv, finding, holders),
 		.proof = &proof,
 		.proof_size = sizeof(proof),
+		.former = former_list,
+		.former_count = former_fill(finding, former),
 	};
 
+	for (uint32_t i = 0; i < ghost.former_count; i++)
+		former_list[i] = &former[i];
 	evidence_fill(sysv, finding, &evidence);
 	ghost.evidence = evidence.list;
 	ghost.evidence_count = evidence.count;
@@ -179,15 +208,15 @@ void sysv_numbers_tell(struct sysv *sysv)
 	const struct sysv_given_back *back = &sysv->given_back;
 	char name[32], text[256];
 
-	for (uint32_t i = 0; i < SYSV_FULLEST; i++) {
+	for (uint32_t i = 0; i < sweep->fullest_count || i < sysv->fullest_told; i++) {
 		snprintf(name, sizeof(name), "fullest_%02" PRIu32, i + 1);
-		text[0] = 0;
+		snprintf(text, sizeof(text), "-"); /* there were more namespaces before */
 		if (i < sweep->fullest_count)
 			usage_format(sweep->fullest[i].ipcns, &sweep->fullest[i].usage, text, sizeof(text));
-		host->fact(host, name, text[0] ? text : "-");
-		if (i >= sweep->fullest_count)
-			break;
+		host->fact(host, name, text);
 	}
+	if (sysv->fullest_told < sweep->fullest_count)
+		sysv->fullest_told = sweep->fullest_count;
 	host->number(host, "tracked", HASH_COUNT(sysv->known.head));
 	host->number(host, "namespaces", sweep->namespaces);
 	host->number(host, "fullest_percent", sweep->fullest_count ? sweep->fullest[0].percent : 0);

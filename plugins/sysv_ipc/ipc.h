@@ -43,8 +43,8 @@ enum sysv_phase { SYSV_IDLE, SYSV_TASKS, SYSV_VISITING };
 /* One scan, in slices. */
 struct sysv_sweep {
 	enum sysv_phase phase;
-	bool first, asked;
-	uint64_t started_ns, wall_ns, boot_ns; /* the same moment by three clocks */
+	struct sysv_moment moment; /* its begin */
+	bool incomplete;           /* a namespace that is there could not be looked at */
 	uint64_t next_ns;
 	size_t namespace_next;
 	struct sysv_visit visit;
@@ -68,7 +68,6 @@ struct sysv_proof {
 	uint32_t kind;
 	int32_t id;
 	uint32_t index, key, uid, creator_uid, mode;
-	uint32_t named; /* enum sysv_named: a queue with messages may go */
 	int64_t changed_s, used_s;
 	uint64_t size, count;
 	uint64_t users; /* digest of who used it */
@@ -85,12 +84,12 @@ struct sysv {
 	struct sysv_known_table known;
 	struct sysv_people people;
 	struct sysv_sweep sweep;
-	uint64_t complete_ns;   /* when the last complete scan began; 0: none yet */
-	int64_t wall_offset_ns; /* wall clock less CLOCK_BOOTTIME, at the last scan */
-	uint64_t stepped_ns;    /* when the wall clock was last seen to have jumped; 0: never */
+	struct sysv_clocks clocks;
+	uint64_t complete_ns; /* when the last complete scan began; 0: none yet */
 	uint64_t scope_digest;
 	uint64_t scope_changed_ns; /* namespaces may have come into scope that were not looked at before */
 	struct sysv_given_back given_back;
+	uint32_t fullest_told; /* lines of `status` */
 };
 
 /* sweep.c */
@@ -116,7 +115,8 @@ struct sysv_finding {
 	uint64_t key;
 	uint64_t unused_ns;
 	const char *reason; /* to spare it; NULL: it is a ghost */
-	const struct sysv_person *people[SYSV_USERS_MAX];
+	const struct sysv_known *known;
+	const struct sysv_person *people[SYSV_USERS_MAX]; /* of answer.users[]; NULL: no room to remember it */
 	uint32_t people_count;
 };
 void sysv_report(struct sysv *sysv, const struct sysv_finding *finding);

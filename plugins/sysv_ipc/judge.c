@@ -4,7 +4,8 @@
 
 #include "ipc.h"
 
-#define CLOCK_SLACK_NS (2 * GB_SECOND) /* the kernel's times are whole seconds of a coarse clock */
+#define PRESSURE_LOOK_NS \
+	(1 * GB_MINUTE) /* when it is all that an object waits for; nobody tells when a limit is near */
 
 const char *sysv_verdict_reason(enum sysv_verdict verdict)
 {
@@ -77,19 +78,11 @@ uint64_t sysv_users_digest(const struct sysv_query *answer)
 static bool creator_may_live(const struct sysv *sysv, const struct sysv_object *object, const struct sysv_known *known)
 {
 	const struct sysv_sweep *sweep = &sysv->sweep;
-	uint64_t created_ns = 0, elder_ns, age_ns = 0;
+	uint64_t elder_ns;
 
-	if (object->kind == SYSV_SHM ||
-	    !sysv_kernel_elder(&sysv->kernel, sweep->visit.ns.ipcns, object->creator_uid, &elder_ns))
-		return false;
-	if (object->changed_s >= 0 && (uint64_t)object->changed_s * GB_SECOND < sweep->wall_ns)
-		age_ns = sweep->wall_ns - (uint64_t)object->changed_s * GB_SECOND;
-	if (age_ns < sweep->boot_ns)
-		created_ns = sweep->boot_ns - age_ns;
-	/* The wall clock has jumped: all that is sure is that it was there when it was seen first. */
-	if (sysv->stepped_ns && known->first_boot_ns > created_ns)
-		created_ns = known->first_boot_ns;
-	return elder_ns <= created_ns + CLOCK_SLACK_NS;
+	return object->kind != SYSV_SHM &&
+	       sysv_kernel_elder(&sysv->kernel, sweep->visit.ns.ipcns, object->creator_uid, &elder_ns) &&
+	       elder_ns <= sysv_known_made_ns(known, object, &sysv->clocks, &sweep->moment);
 }
 
 static uint32_t facts_of(const struct sysv *sysv, const struct sysv_object *object, const struct sysv_known *known)
@@ -119,42 +112,32 @@ static uint32_t facts_of(const struct sysv *sysv, const struct sysv_object *obje
 	return facts;
 }
 
-/* Takes note of it; NULL when there is no room, and then it is not judged. */
-static struct sysv_known *known_see(struct sysv *sysv, const struct sysv_object *object)
+/* Takes in who may have made it and has ended since the last scan. */
+static void creator_see(const struct sysv *sysv, struct sysv_known *known)
 {
-	const struct sysv_sweep *sweep = &sysv->sweep;
-	uint64_t key = sysv_known_key(sweep->visit.ns.ipcns, object->kind, object->id);
-	struct sysv_known *known = sysv_known_find(&sysv->known, key);
+	struct sysv_creator_key key = {.ipcns = known->ipcns, .kind = known->kind, .id = known->id};
+	static struct sysv_creator creator; /* one thread, never re-entered */
 
-	if (!known) {
-		known = sysv_known_add(&sysv->known, key);
-		if (!known)
-			return NULL;
-		known->first_boot_ns = sweep->boot_ns;
-		/* It was not there when everything was looked at the last time. */
-		if (sysv->complete_ns > sysv->scope_changed_ns)
-			known->idle_since_ns = sysv->complete_ns;
-	} else if (known->used_s != object->used_s) {
-		known->idle_since_ns = known->seen_ns;
-	}
-	known->used_s = object->used_s;
-	known->seen_ns = sweep->started_ns;
-	return known;
+	if (known->kind == SYSV_SHM || !sysv->kernel.users ||
+	    sysv_kernel_creator_take(&sysv->kernel, &key, &creator) < 0)
+		return;
+	if (!known->creator)
+		known->creator = sysv_person_new(&creator.gone);
+	else if (sysv_person_is(known->creator, &creator.gone))
+		return;
+	known->creator_candidates += creator.candidates;
 }
 
 static void people_see(struct sysv *sysv, struct sysv_finding *finding)
 {
 	const struct sysv_query *answer = &finding->object->answer;
 
-	for (uint32_t i = 0; i < answer->user_count && i < SYSV_USERS_MAX; i++) {
-		const struct sysv_person *person = sysv_people_see(&sysv->people, sysv->host, &sysv->kernel,
-								   &answer->users[i], sysv->sweep.started_ns);
-
-		if (person)
-			finding->people[finding->people_count++] = person;
-	}
+	for (uint32_t i = 0; i < answer->user_count && i < SYSV_USERS_MAX; i++)
+		finding->people[finding->people_count++] = sysv_people_see(
+			&sysv->people, sysv->host, &sysv->kernel, &answer->users[i], sysv->sweep.moment.now_ns);
 }
 
+/* Who is only likely to have made it opens nothing: rules look at what the kernel keeps. */
 static void policy_find(struct sysv *sysv, struct sysv_finding *finding)
 {
 	const struct sysv_object *object = finding->object;
@@ -164,7 +147,7 @@ static void policy_find(struct sysv *sysv, struct sysv_finding *finding)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < finding->people_count; i++)
-		if (finding->people[i]->described)
+		if (finding->people[i] && finding->people[i]->described)
 			owners[count++] = sysv_person_owner(finding->people[i]);
 	/* Nothing but the user is kept of the creator of a semaphore set or a queue. */
 	if (count == 0)
@@ -182,8 +165,8 @@ static void policy_find(struct sysv *sysv, struct sysv_finding *finding)
 void sysv_judge_object(struct sysv *sysv, const struct sysv_object *object)
 {
 	struct sysv_sweep *sweep = &sysv->sweep;
-	struct sysv_known *known = known_see(sysv, object);
-	struct sysv_finding finding = {.object = object};
+	struct sysv_known *known = sysv_known_see(&sysv->known, sweep->visit.ns.ipcns, object, &sweep->moment);
+	struct sysv_finding finding = {.object = object, .known = known};
 	enum sysv_verdict verdict;
 	uint64_t due_ns;
 
@@ -192,12 +175,13 @@ void sysv_judge_object(struct sysv *sysv, const struct sysv_object *object)
 		return;
 	}
 	finding.key = known->key;
+	creator_see(sysv, known);
 	people_see(sysv, &finding);
 	policy_find(sysv, &finding);
-	finding.unused_ns = sysv_unused_ns(sweep->wall_ns, object->used_s, sweep->started_ns - known->idle_since_ns);
+	finding.unused_ns = sysv_known_unused_ns(known, &sweep->moment);
 	verdict = sysv_judge(facts_of(sysv, object, known), finding.unused_ns,
 			     sysv_used_percent(&sweep->usage, object->kind), &finding.policy.limits);
-	due_ns = sweep->started_ns + finding.policy.limits.timeout_ns;
+	due_ns = sweep->moment.now_ns + finding.policy.limits.timeout_ns;
 	if (finding.unused_ns < finding.policy.limits.timeout_ns) {
 		due_ns -= finding.unused_ns;
 		if (known->told) { /* used again, or given more time */
@@ -208,6 +192,8 @@ void sysv_judge_object(struct sysv *sysv, const struct sysv_object *object)
 		finding.reason = sysv_verdict_reason(verdict);
 		known->told = true;
 		sysv_report(sysv, &finding);
+		if (verdict == SYSV_NO_PRESSURE && due_ns > sweep->moment.now_ns + PRESSURE_LOOK_NS)
+			due_ns = sweep->moment.now_ns + PRESSURE_LOOK_NS;
 	}
 	if (due_ns < sweep->next_ns)
 		sweep->next_ns = due_ns;

@@ -46,6 +46,8 @@ static int form_load(const struct form *form, struct sysv_ipc_bpf **ret_skel)
 	skel->rodata->has_pt_regs = form->blocked;
 	bpf_program__set_autoload(skel->progs.sysv_objects, form->users);
 	bpf_program__set_autoload(skel->progs.sysv_exit, form->users);
+	bpf_program__set_autoload(skel->progs.sysv_unmap,
+				  form->users && libbpf_find_vmlinux_btf_id("exit_mmap", BPF_TRACE_RAW_TP) > 0);
 	r = sysv_ipc_bpf__load(skel);
 	if (r < 0) {
 		sysv_ipc_bpf__destroy(skel);
@@ -88,7 +90,14 @@ static int attach(struct sysv_kernel *kernel)
 	if (!kernel->users)
 		return 0;
 	skel->links.sysv_exit = bpf_program__attach(skel->progs.sysv_exit);
-	return skel->links.sysv_exit ? objects_attach(kernel) : -errno;
+	if (!skel->links.sysv_exit)
+		return -errno;
+	if (bpf_program__autoload(skel->progs.sysv_unmap)) {
+		skel->links.sysv_unmap = bpf_program__attach(skel->progs.sysv_unmap);
+		if (!skel->links.sysv_unmap)
+			return -errno;
+	}
+	return objects_attach(kernel);
 }
 
 int sysv_kernel_open(struct sysv_kernel *kernel, char *ret_why, size_t why_size)
@@ -149,13 +158,36 @@ int sysv_kernel_scope(const struct sysv_kernel *kernel, bool scoped, const uint3
 	return 0;
 }
 
+/* With an entry of an earlier pass for each user of each namespace that there ever was, a full map would stay full. */
+static void elders_prune(const struct sysv_kernel *kernel)
+{
+	int map = bpf_map__fd(kernel->skel->maps.elders);
+	struct sysv_elder_key key, next;
+	struct sysv_elder elder;
+
+	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
+		key = next;
+		end = bpf_map_get_next_key(map, &key, &next);
+		if (bpf_map_lookup_elem(map, &key, &elder) == 0 && elder.pass != kernel->skel->bss->pass)
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
 int sysv_kernel_tasks(const struct sysv_kernel *kernel)
 {
 	int fd;
 
+	if (kernel->skel->bss->elders_full)
+		elders_prune(kernel);
+	kernel->skel->bss->elders_full = 0;
 	kernel->skel->bss->pass++;
 	fd = bpf_iter_create(bpf_link__fd(kernel->skel->links.sysv_tasks));
 	return fd < 0 ? -errno : fd;
+}
+
+void sysv_kernel_clock(const struct sysv_kernel *kernel, uint64_t wall_offset_ns)
+{
+	kernel->skel->bss->wall_offset_ns = wall_offset_ns;
 }
 
 bool sysv_kernel_elder(const struct sysv_kernel *kernel, uint32_t ipcns, uint32_t uid, uint64_t *ret_start_ns)
@@ -163,6 +195,10 @@ bool sysv_kernel_elder(const struct sysv_kernel *kernel, uint32_t ipcns, uint32_
 	struct sysv_elder_key key = {.ipcns = ipcns, .uid = uid};
 	struct sysv_elder elder;
 
+	if (kernel->skel->bss->elders_full) {
+		*ret_start_ns = 0;
+		return true;
+	}
 	if (bpf_map_lookup_elem(bpf_map__fd(kernel->skel->maps.elders), &key, &elder) < 0 ||
 	    elder.pass != kernel->skel->bss->pass)
 		return false;
@@ -205,6 +241,30 @@ void sysv_kernel_departed_prune(const struct sysv_kernel *kernel,
 		key = next;
 		end = bpf_map_get_next_key(map, &key, &next);
 		if (bpf_map_lookup_elem(map, &key, &departed) == 0 && !keep(key, &departed, arg))
+			bpf_map_delete_elem(map, &key);
+	}
+}
+
+int sysv_kernel_creator_take(const struct sysv_kernel *kernel, const struct sysv_creator_key *key,
+			     struct sysv_creator *ret_creator)
+{
+	int map = bpf_map__fd(kernel->skel->maps.creators), r = bpf_map_lookup_elem(map, key, ret_creator);
+
+	if (r == 0)
+		bpf_map_delete_elem(map, key);
+	return r;
+}
+
+void sysv_kernel_creators_prune(const struct sysv_kernel *kernel, uint64_t before_ns)
+{
+	static struct sysv_creator creator; /* one thread, never re-entered */
+	int map = bpf_map__fd(kernel->skel->maps.creators);
+	struct sysv_creator_key key, next;
+
+	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
+		key = next;
+		end = bpf_map_get_next_key(map, &key, &next);
+		if (bpf_map_lookup_elem(map, &key, &creator) == 0 && creator.gone.ended_ns < before_ns)
 			bpf_map_delete_elem(map, &key);
 	}
 }

@@ -30,7 +30,13 @@ int sysv_kernel_scope(const struct sysv_kernel *kernel, bool scoped, const uint3
 /* Begins a pass over all tasks: a descriptor to read struct sysv_sighting from. */
 int sysv_kernel_tasks(const struct sysv_kernel *kernel);
 
-/* Since when, by CLOCK_BOOTTIME, the oldest process of this user in the namespace runs; false: there is none. */
+/* The wall clock less CLOCK_BOOTTIME, by which the kernel's times are compared with the processes'. */
+void sysv_kernel_clock(const struct sysv_kernel *kernel, uint64_t wall_offset_ns);
+
+/*
+ * Since when, by CLOCK_BOOTTIME, the oldest process of this user in the namespace runs; false: there is none. 0 when not all
+ * were counted: somebody may be as old as that.
+ */
 bool sysv_kernel_elder(const struct sysv_kernel *kernel, uint32_t ipcns, uint32_t uid, uint64_t *ret_start_ns);
 
 /* Answers kernel->queries. Runs on a thread inside of their namespace. */
@@ -41,6 +47,15 @@ int sysv_kernel_departed(const struct sysv_kernel *kernel, uint64_t pid, struct 
 /* Forgets those for whom `keep` says no. */
 void sysv_kernel_departed_prune(const struct sysv_kernel *kernel,
 				bool (*keep)(uint64_t pid, const struct sysv_departed *departed, void *arg), void *arg);
+
+/* Who may have made a set or a queue and has ended since; the kernel's side forgets it. -ENOENT. */
+int sysv_kernel_creator_take(const struct sysv_kernel *kernel, const struct sysv_creator_key *key,
+			     struct sysv_creator *ret_creator);
+
+/* Forgets those that ended before: what they made was looked at since, or is gone. */
+void sysv_kernel_creators_prune(const struct sysv_kernel *kernel, uint64_t before_ns);
+
+/* Processes that ended and were not noted: no room. */
 uint64_t sysv_kernel_missed(const struct sysv_kernel *kernel);
 
 #endif

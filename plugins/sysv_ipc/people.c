@@ -144,11 +144,26 @@ struct sysv_person *sysv_people_see(struct sysv_people *people, const struct gb_
 	person->alive = user->alive;
 	if (user->alive && host->owner(host, user->number, user->start_ns / TICK_NS, &owner) == 0)
 		person_from_owner(person, &owner);
-	/* What was seen of it alive knows more, unless that was another process. */
-	else if (!user->alive && sysv_kernel_departed(kernel, user->pid, &gone) == 0 &&
-		 (!person->described || person->start_ticks != gone.start_ns / TICK_NS))
+	/* What was seen of it alive knows more, unless that was another process or another program. */
+	else if (!user->alive && sysv_kernel_departed(kernel, user->pid, &gone) == 0 && gone.tgid == user->number &&
+		 (!person->described || person->start_ticks != gone.start_ns / TICK_NS ||
+		  strncmp(person->comm, gone.comm, sizeof(person->comm)) != 0))
 		person_from_departed(person, &gone);
 	return person;
+}
+
+struct sysv_person *sysv_person_new(const struct sysv_departed *gone)
+{
+	struct sysv_person *person = calloc(1, sizeof(*person));
+
+	if (person)
+		person_from_departed(person, gone);
+	return person;
+}
+
+bool sysv_person_is(const struct sysv_person *person, const struct sysv_departed *gone)
+{
+	return person->number == gone->tgid && person->start_ticks == gone->start_ns / TICK_NS;
 }
 
 static bool departed_keep(uint64_t pid, const struct sysv_departed *gone, void *arg)
@@ -157,7 +172,7 @@ static bool departed_keep(uint64_t pid, const struct sysv_departed *gone, void *
 	struct sysv_person *person;
 
 	HASH_FIND(hh, people->head, &pid, sizeof(pid), person);
-	return person || gone->ended_ns >= people->last_ns;
+	return (person && !person->described) || gone->ended_ns >= people->last_ns;
 }
 
 void sysv_people_sweep(struct sysv_people *people, const struct sysv_kernel *kernel, uint64_t scan_ns)

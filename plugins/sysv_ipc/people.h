@@ -40,6 +40,10 @@ struct sysv_person *sysv_people_see(struct sysv_people *people, const struct gb_
 void sysv_people_sweep(struct sysv_people *people, const struct sysv_kernel *kernel, uint64_t scan_ns);
 void sysv_people_fini(struct sysv_people *people);
 
+/* One of its own, to be freed with free(); NULL: no memory. */
+struct sysv_person *sysv_person_new(const struct sysv_departed *gone);
+bool sysv_person_is(const struct sysv_person *person, const struct sysv_departed *gone);
+
 /* As rules want it. The strings are the person's. */
 struct gb_owner sysv_person_owner(const struct sysv_person *person);
 

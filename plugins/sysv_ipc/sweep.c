@@ -10,8 +10,6 @@
 
 #include "ipc.h"
 
-#define JUMP_NS (2 * GB_SECOND) /* of the wall clock: more than an adjustment */
-
 /* ---- scope -------------------------------------------------------------------------------------------------------- */
 
 struct scope {
@@ -47,7 +45,7 @@ static int scope_refresh(struct sysv *sysv)
 	r = sysv_kernel_scope(&sysv->kernel, scoped, scope.ipcns, scope.count);
 	if (r == 0) {
 		sysv->scope_digest = digest;
-		sysv->scope_changed_ns = sysv->sweep.started_ns;
+		sysv->scope_changed_ns = sysv->sweep.moment.now_ns;
 	}
 	return r;
 }
@@ -64,16 +62,12 @@ static uint64_t clock_read(clockid_t clock)
 
 static void clocks_read(struct sysv *sysv)
 {
-	struct sysv_sweep *sweep = &sysv->sweep;
-	int64_t offset_ns, jump_ns;
+	struct sysv_moment *moment = &sysv->sweep.moment;
 
-	sweep->boot_ns = clock_read(CLOCK_BOOTTIME);
-	sweep->wall_ns = clock_read(CLOCK_REALTIME);
-	offset_ns = (int64_t)(sweep->wall_ns - sweep->boot_ns);
-	jump_ns = offset_ns - sysv->wall_offset_ns;
-	if (sysv->complete_ns && (jump_ns > JUMP_NS || jump_ns < -JUMP_NS))
-		sysv->stepped_ns = sweep->started_ns;
-	sysv->wall_offset_ns = offset_ns;
+	moment->boot_ns = clock_read(CLOCK_BOOTTIME);
+	moment->wall_ns = clock_read(CLOCK_REALTIME);
+	sysv_clocks_see(&sysv->clocks, moment);
+	sysv_kernel_clock(&sysv->kernel, moment->wall_ns - moment->boot_ns);
 }
 
 static int sweep_begin(struct sysv *sysv, const struct gb_scan *scan)
@@ -81,9 +75,8 @@ static int sweep_begin(struct sysv *sysv, const struct gb_scan *scan)
 	struct sysv_sweep *sweep = &sysv->sweep;
 	int r;
 
-	sweep->started_ns = scan->now_ns;
-	sweep->first = scan->flags & GB_SCAN_FIRST;
-	sweep->asked = scan->flags & GB_SCAN_ASKED;
+	sweep->moment.now_ns = scan->now_ns;
+	sweep->incomplete = false;
 	sweep->next_ns = scan->now_ns + sysv->timeout_ns;
 	sweep->namespace_next = 0;
 	sweep->fullest_count = sweep->namespaces = sweep->skipped = 0;
@@ -91,6 +84,7 @@ static int sweep_begin(struct sysv *sysv, const struct gb_scan *scan)
 	sweep->visit.count = sweep->visit.judged = 0;
 	clocks_read(sysv);
 	r = scope_refresh(sysv);
+	sweep->moment.complete_ns = sysv->complete_ns >= sysv->scope_changed_ns ? sysv->complete_ns : 0;
 	if (r == 0)
 		r = sysv_tasks_begin(&sysv->tasks, &sysv->kernel);
 	if (r < 0)
@@ -144,9 +138,11 @@ static void visit_run(struct sysv *sysv)
 
 	r = sysv->host->ns_run(sysv->host, &ns, sysv_visit_run, visit);
 	if (r < 0) {
-		if (r != -ESRCH)
+		if (r != -ESRCH) {
 			sysv->host->log(sysv->host, GB_LOG_WARNING, "ipc:[%u] cannot be looked at: %s; skipping it",
 					visit->ns.ipcns, strerror(-r));
+			sysv->sweep.incomplete = true;
+		}
 		visit->done = true;
 		visit->count = 0;
 		return;
@@ -182,20 +178,27 @@ static int visiting(struct sysv *sysv, uint64_t until_ns)
 }
 
 /* Everything was looked at: what was not met is gone. */
-static void sweep_end(struct sysv *sysv)
+static void unseen_forget(struct sysv *sysv)
 {
-	const struct sysv_sweep *sweep = &sysv->sweep;
+	const struct sysv_moment *moment = &sysv->sweep.moment;
 	struct sysv_known *known, *next;
 
 	HASH_ITER (hh, sysv->known.head, known, next) {
-		if (known->seen_ns == sweep->started_ns)
+		if (known->seen_ns == moment->now_ns)
 			continue;
 		if (known->told)
 			sysv->host->heal(sysv->host, known->key);
 		sysv_known_remove(&sysv->known, known);
 	}
-	sysv_people_sweep(&sysv->people, &sysv->kernel, sweep->started_ns);
-	sysv->complete_ns = sweep->started_ns;
+	sysv_people_sweep(&sysv->people, &sysv->kernel, moment->now_ns);
+	sysv_kernel_creators_prune(&sysv->kernel, moment->now_ns);
+	sysv->complete_ns = moment->now_ns;
+}
+
+static void sweep_end(struct sysv *sysv)
+{
+	if (!sysv->sweep.incomplete)
+		unseen_forget(sysv);
 	sysv_numbers_tell(sysv);
 }
 

@@ -364,7 +364,7 @@ END_TEST
 START_TEST(a_recycled_pid_is_neither_blamed_nor_trusted)
 {
 	struct lab_actor creator;
-	const json_t *event, *evidence;
+	const json_t *event, *evidence, *owner;
 	pid_t pid;
 	long id, r;
 
@@ -378,7 +378,10 @@ START_TEST(a_recycled_pid_is_neither_blamed_nor_trusted)
 	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_SHM, id);
 	evidence = json_object_get(event, "evidence");
 	ck_assert_str_eq(json_string_value(json_object_get(evidence, "creator_comm")), "crashed");
-	ck_assert_uint_eq(json_array_size(json_object_get(event, "owners")), 0);
+	owner = json_array_get(json_object_get(event, "owners"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(owner, "comm")), "crashed");
+	ck_assert(json_is_true(json_object_get(owner, "ended")));
+	ck_assert_uint_eq(json_array_size(json_object_get(event, "owners")), 1);
 	ck_assert_int_eq(kill(pid, 0), 0);
 	end();
 }

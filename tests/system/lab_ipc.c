@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,7 +137,7 @@ long deed_sem_op(const long *args)
 {
 	struct sembuf op = {.sem_num = (unsigned short)args[1], .sem_op = (short)args[2]};
 
-	op.sem_flg = args[3] ? 0 : IPC_NOWAIT;
+	op.sem_flg = (short)((args[3] ? 0 : IPC_NOWAIT) | (args[4] ? SEM_UNDO : 0));
 	return semop((int)args[0], &op, 1) < 0 ? -errno : 0;
 }
 
@@ -201,6 +203,30 @@ long deed_ipc_in_pid_namespace(const long *args)
 	if (!args[3])
 		waitpid(pid, NULL, 0);
 	return id;
+}
+
+static void *wait_for_ever(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+long deed_fork_headless(const long *args)
+{
+	pthread_t thread;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid < 0 ? -errno : pid;
+	if (deed_setuid(args) != 0)
+		_exit(EXIT_FAILURE);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
+		_exit(EXIT_FAILURE);
+	syscall(SYS_exit, 0); /* of this thread alone */
+	return 0;
 }
 
 long deed_fork_as(const long *args)

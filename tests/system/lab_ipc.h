@@ -35,7 +35,7 @@ long deed_ipc_remove(const long *args); /* kind, id */
 long deed_shm_attach(const long *args); /* id -> 0; every byte is readable, the first is set to 42 */
 long deed_shm_detach(const long *args);
 long deed_shm_read(const long *args);  /* -> the first byte of what is attached */
-long deed_sem_op(const long *args);    /* id, semaphore, delta, may it wait -> 0 */
+long deed_sem_op(const long *args);    /* id, semaphore, delta, may it wait, is it undone -> 0 */
 long deed_sem_set(const long *args);   /* id, semaphore, value */
 long deed_msg_send(const long *args);  /* id */
 long deed_msg_fetch(const long *args); /* id, may it wait -> bytes */
@@ -43,6 +43,9 @@ long deed_limit(const long *args);     /* enum lab_ipc_kind of shmmni, -, msgmni
 
 /* Forks a child in a new pid namespace that makes an object there, and ends (args[3] 0) or stays. -> id */
 long deed_ipc_in_pid_namespace(const long *args); /* kind, key, size, stay */
+
+/* Forks a child whose first thread ends and whose second stays. -> its pid */
+long deed_fork_headless(const long *args); /* uid */
 
 /* Forks a child that gets this very pid, if it is free (ns_last_pid), and stays. -> its pid, or -errno */
 long deed_fork_as(const long *args);

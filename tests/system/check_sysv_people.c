@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose the objects are: who made them, who used them last, who may yet; and that it counts when they are dead. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <eghostbuster/plugin.h>
+
+#include "lab_check.h"
+#include "lab_ipc.h"
+
+static struct lab_ipc ipc;
+static struct lab_daemon daemon_;
+
+static void begin(const char *options, const char *more)
+{
+	lab_ipc_make(&ipc);
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.options = options, .more = more, .ipc = {&ipc}});
+}
+
+static void end(void)
+{
+	lab_daemon_stop(&daemon_);
+	lab_ipc_end(&ipc);
+}
+
+static const char *evidence_text(const json_t *event, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(event, "evidence"), name));
+
+	return text ? text : "(none)";
+}
+
+static json_int_t evidence_number(const json_t *event, const char *name)
+{
+	return json_integer_value(json_object_get(json_object_get(event, "evidence"), name));
+}
+
+static const char *owner_text(const json_t *event, size_t i, const char *name)
+{
+	const json_t *owner = json_array_get(json_object_get(event, "owners"), i);
+	const char *text = json_string_value(json_object_get(owner, name));
+
+	ck_assert(!owner || json_is_true(json_object_get(owner, "ended")));
+	return text ? text : "(none)";
+}
+
+/* This program, which all actors are. */
+static const char *program(void)
+{
+	static char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	ck_assert_int_gt(length, 0);
+	path[length] = 0;
+	return path;
+}
+
+/* The kernel keeps no creator of them, and nobody has used them. */
+START_TEST(the_creator_is_named)
+{
+	struct lab_actor maker;
+	const json_t *event;
+	pid_t pid;
+	long id;
+
+	begin(NULL, NULL);
+	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
+	pid = maker.pid;
+	id = lab_must(&maker, deed_ipc_get, _i, 0, 3);
+	lab_actor_kill(&maker);
+	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, (enum lab_ipc_kind)_i, id);
+	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
+	ck_assert_int_eq(evidence_number(event, "creator_pid"), pid);
+	ck_assert_str_eq(evidence_text(event, "creator_exe"), program());
+	ck_assert_int_eq(evidence_number(event, "creator_candidates"), _i == LAB_SHM ? 0 : 1);
+	ck_assert_str_eq(owner_text(event, 0, "comm"), "maker");
+	ck_assert_str_eq(owner_text(event, 0, "exe"), program());
+	end();
+}
+END_TEST
+
+START_TEST(of_several_who_may_have_made_it_none_is_named)
+{
+	struct lab_actor maker, other, later;
+	const json_t *event;
+	long id;
+
+	begin(NULL, NULL);
+	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
+	lab_ipc_actor(&ipc, &other, "other", LAB_IPC_USER);
+	id = lab_must(&maker, deed_ipc_get, _i, 0, 3);
+	lab_actor_kill(&other);
+	lab_actor_kill(&maker);
+	lab_ipc_actor(&ipc, &later, "later", LAB_IPC_OTHER); /* of another user, and younger */
+	lab_actor_kill(&later);
+	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, (enum lab_ipc_kind)_i, id);
+	ck_assert_int_eq(evidence_number(event, "creator_candidates"), 2);
+	ck_assert_str_eq(evidence_text(event, "creator_comm"), "(none)");
+	end();
+}
+END_TEST
+
+/* Nobody lives of whom an exemption could hold; but it is known whose it was. */
+START_TEST(an_exemption_holds_for_the_dead)
+{
+	struct lab_actor maker, other;
+	long made, used, orphan;
+
+	begin("rules = ( { owner_uid = 1500; } );", "guard: { exempt = ( { comm = \"precious\"; } ); };");
+	lab_ipc_actor(&ipc, &other, "maker", LAB_IPC_OTHER);
+	used = lab_must(&other, deed_ipc_get, LAB_SHM, 0, 100);
+	orphan = lab_must(&other, deed_ipc_get, _i, 0, 3);
+	lab_actor_kill(&other);
+	lab_ipc_actor(&ipc, &maker, "precious", LAB_IPC_USER);
+	made = lab_must(&maker, deed_ipc_get, _i, 0, 3);
+	lab_must(&maker, deed_shm_attach, used);
+	lab_must(&maker, deed_shm_detach, used);
+	lab_actor_kill(&maker);
+	lab_ipc_expect(&daemon_, "ghost.spared", "exempt", (enum lab_ipc_kind)_i, made);
+	lab_ipc_expect(&daemon_, "ghost.spared", "exempt", LAB_SHM, used);
+	lab_ipc_expect(&daemon_, "ghost.reaped", NULL, (enum lab_ipc_kind)_i, orphan);
+	lab_daemon_pump(&daemon_, 1500);
+	ck_assert_int_eq(lab_must(&ipc.keeper, deed_ipc_exists, _i, made), 1);
+	ck_assert_int_eq(lab_must(&ipc.keeper, deed_ipc_exists, LAB_SHM, used), 1);
+	end();
+}
+END_TEST
+
+/* The kernel remembers the last user alone; one before holds the semaphore, and lives. */
+START_TEST(who_has_something_to_undo_keeps_the_set)
+{
+	struct lab_actor holder, last;
+	const json_t *event;
+	long id;
+
+	begin("rules = ( { owner_uid = 1600; } );", NULL); /* not even by rule */
+	lab_ipc_actor(&ipc, &last, "last", LAB_IPC_OTHER);
+	id = lab_must(&last, deed_ipc_get, LAB_SEM, 0, 1);
+	lab_ipc_actor(&ipc, &holder, "holder", LAB_IPC_USER);
+	lab_must(&holder, deed_sem_op, id, 0, 1, 0, 1);
+	lab_must(&last, deed_sem_op, id, 0, 1, 0, 0);
+	lab_actor_kill(&last);
+	lab_ipc_expect(&daemon_, "ghost.spared", "user-alive", LAB_SEM, id);
+	lab_daemon_pump(&daemon_, 2500);
+	ck_assert_int_eq(lab_must(&ipc.keeper, deed_ipc_exists, LAB_SEM, id), 1);
+	lab_actor_kill(&holder); /* the undoing makes it the last user, when it is dead already */
+	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_SEM, id);
+	ck_assert_str_eq(evidence_text(event, "user_comm"), "holder");
+	end();
+}
+END_TEST
+
+/* A process whose first thread has ended is as good a creator as any. */
+START_TEST(a_process_without_its_first_thread_may_be_the_creator)
+{
+	struct lab_actor parent, maker;
+	long id;
+
+	begin(NULL, NULL);
+	lab_ipc_actor(&ipc, &parent, "parent", 0);
+	lab_must(&parent, deed_fork_headless, LAB_IPC_USER);
+	lab_sleep_ms(100);
+	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
+	id = lab_must(&maker, deed_ipc_get, LAB_MSG, 0, 0);
+	lab_actor_kill(&maker);
+	lab_ipc_expect(&daemon_, "ghost.spared", "creator-unknown", LAB_MSG, id);
+	ck_assert_int_eq(lab_must(&ipc.keeper, deed_ipc_exists, LAB_MSG, id), 1);
+	lab_actor_kill(&parent);
+	lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_MSG, id);
+	end();
+}
+END_TEST
+
+/* Its last detachment is part of its end. */
+START_TEST(who_detaches_by_dying_is_named)
+{
+	struct lab_actor maker, server, client;
+	const json_t *event;
+	long id;
+
+	begin(NULL, NULL);
+	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
+	id = lab_must(&maker, deed_ipc_get, LAB_SHM, 0, 100);
+	lab_actor_kill(&maker);
+	lab_ipc_actor(&ipc, &server, "server", LAB_IPC_USER);
+	lab_ipc_actor(&ipc, &client, "client", LAB_IPC_OTHER);
+	lab_must(&server, deed_shm_attach, id);
+	lab_must(&client, deed_shm_attach, id);
+	lab_must(&client, deed_shm_detach, id);
+	lab_actor_kill(&client);
+	lab_actor_kill(&server);
+	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_SHM, id);
+	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
+	ck_assert_str_eq(evidence_text(event, "user_comm"), "server");
+	ck_assert_str_eq(evidence_text(event, "user_exe"), program());
+	ck_assert_str_eq(owner_text(event, 1, "comm"), "server");
+	end();
+}
+END_TEST
+
+/* How full the namespace is, in `status` and in the evidence. */
+START_TEST(pressure_is_told)
+{
+	static const char *const want[] = {"shmmni 3/8, shmall 9/", "semmni 1/", "semmns 5/", "msgmni 1/"};
+	struct lab_actor maker;
+	const json_t *event;
+	char *status;
+	long id;
+
+	begin("action = \"report\";", NULL);
+	lab_must(&ipc.keeper, deed_limit, LAB_SHM, 8);
+	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
+	for (int i = 0; i < 3; i++)
+		id = lab_must(&maker, deed_ipc_get, LAB_SHM, 0, 3 * 4096);
+	lab_must(&maker, deed_ipc_get, LAB_SEM, 0, 5);
+	lab_must(&maker, deed_ipc_get, LAB_MSG, 0, 0);
+	lab_actor_kill(&maker);
+	event = lab_ipc_expect(&daemon_, "ghost.found", NULL, LAB_SHM, id);
+	ck_assert_int_eq(evidence_number(event, "namespace_used_percent"), 37);
+	ck_assert_int_eq(lab_daemon_number(&daemon_, "fullest_percent"), 37);
+	status = json_dumps(lab_daemon_ask(&daemon_, "status", NULL), JSON_COMPACT);
+	for (size_t i = 0; i < GB_COUNT(want); i++)
+		ck_assert_msg(strstr(status, want[i]), "no %s in %s", want[i], status);
+	free(status);
+	end();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sysv_people");
+	TCase *tcase = lab_tcase(suite, "people", 120);
+
+	tcase_add_loop_test(tcase, the_creator_is_named, 0, 3);
+	tcase_add_loop_test(tcase, of_several_who_may_have_made_it_none_is_named, 1, 3);
+	tcase_add_loop_test(tcase, an_exemption_holds_for_the_dead, 0, 3);
+	tcase_add_test(tcase, who_has_something_to_undo_keeps_the_set);
+	tcase_add_test(tcase, a_process_without_its_first_thread_may_be_the_creator);
+	tcase_add_test(tcase, who_detaches_by_dying_is_named);
+	tcase_add_test(tcase, pressure_is_told);
+	return lab_main(suite);
+}
