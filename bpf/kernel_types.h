@@ -49,6 +49,10 @@ struct in6_addr {
 
 enum sock_flags { SOCK_KEEPOPEN = 3 };
 
+typedef struct {
+	long counter;
+} atomic64_t;
+
 struct sock_common {
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
@@ -61,6 +65,7 @@ struct sock_common {
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
 };
 
 struct socket;

@@ -38,6 +38,7 @@ __u64 look_timeout_ns; /* the shortest timeout of any rule */
 __u64 look_started_ns; /* when this pass over the holders' sockets began; they were checked since then */
 bool look_all;         /* look at what is not due, too */
 bool holders_of_condemned;
+bool holders_of_released; /* those, too */
 bool verifying;
 bool probing; /* the map `probes` is not empty */
 __u32 probe_interval_s;
@@ -79,6 +80,15 @@ struct {
 	__type(key, __u64);
 	__type(value, __u8);
 } wanted_inodes SEC(".maps");
+
+/* Cookies of what was released, by the address of the struct sock: not reused while a descriptor of it is open. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CW_RELEASED_MAX);
+	__type(key, __u64);
+	__type(value, __u64);
+} released SEC(".maps");
 
 /* When a process that was stopped went on, by thread group. */
 struct {
@@ -423,12 +433,45 @@ static __always_inline bool is_wanted(__u64 id)
 {
 	struct cw_suspect *suspect;
 
-	if (!has_sock_from_file)
-		return bpf_map_lookup_elem(&wanted_inodes, &id);
 	if (holders_of_condemned)
 		return bpf_map_lookup_elem(&condemned, &id);
 	suspect = bpf_map_lookup_elem(&suspects, &id);
 	return suspect && suspect->checked_ns >= look_started_ns;
+}
+
+static __always_inline bool is_released(struct sock *sk, __u32 *cookie_half)
+{
+	__u64 id = (__u64)sk, *cookie;
+
+	if (!holders_of_released || !sk)
+		return false;
+	cookie = bpf_map_lookup_elem(&released, &id);
+	if (!cookie || *cookie != (__u64)sk->__sk_common.skc_cookie.counter)
+		return false;
+	*cookie_half = (__u32)*cookie;
+	return true;
+}
+
+/* Whose descriptor it is, if anybody asked. */
+static __always_inline bool holding_find(struct file *file, struct cw_holding *holding)
+{
+	struct socket *socket;
+	__u8 *wanted;
+
+	if (!has_sock_from_file) {
+		holding->id = file->f_inode->i_ino;
+		wanted = bpf_map_lookup_elem(&wanted_inodes, &holding->id);
+		if (wanted && *wanted == CW_WANTED_DEAD)
+			holding->flags = CW_HOLDING_DEAD;
+		return wanted;
+	}
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return false;
+	holding->id = (__u64)socket->sk;
+	if (is_released(socket->sk, &holding->cookie_half))
+		holding->flags = CW_HOLDING_DEAD;
+	return holding->flags || is_wanted(holding->id);
 }
 
 /* Writes a struct cw_holding for each descriptor, of any process, of a socket that was just looked at. */
@@ -440,20 +483,7 @@ int close_wait_holders(struct bpf_iter__task_file *ctx)
 	struct cw_holding holding = {};
 	__u64 *went_on;
 
-	if (!task || !file)
-		return 0;
-	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
-		return 0;
-	if (has_sock_from_file) {
-		struct socket *socket = bpf_sock_from_file(file);
-
-		if (!socket)
-			return 0;
-		holding.id = (__u64)socket->sk;
-	} else {
-		holding.id = file->f_inode->i_ino;
-	}
-	if (!is_wanted(holding.id))
+	if (!task || !file || (file->f_inode->i_mode & S_IFMT) != S_IFSOCK || !holding_find(file, &holding))
 		return 0;
 	leader = task->group_leader;
 	holding.start_ns = leader->start_boottime;
@@ -462,7 +492,7 @@ int close_wait_holders(struct bpf_iter__task_file *ctx)
 	if (went_on)
 		holding.continued_ns = *went_on;
 	holding.fd = ctx->fd;
-	holding.flags = holding_flags(leader);
+	holding.flags |= holding_flags(leader);
 	bpf_seq_write(ctx->meta->seq, &holding, sizeof(holding));
 	return 0;
 }

@@ -108,11 +108,21 @@ struct cw_holding {
 	__u64 continued_ns; /* CLOCK_MONOTONIC: when SIGCONT last woke it from a stop; 0: not that we know */
 	__s32 tgid;
 	__s32 fd;
-	__u32 flags; /* enum cw_holding_flag */
-	__u32 reserved;
+	__u32 flags;       /* enum cw_holding_flag */
+	__u32 cookie_half; /* of a dead one: the lower half of the socket's cookie, since addresses are reused; 0 by inode */
 };
 
-enum cw_holding_flag { CW_HOLDER_STOPPED = 1 << 0, CW_HOLDER_TRACED = 1 << 1, CW_HOLDER_FROZEN = 1 << 2 };
+enum cw_holding_flag {
+	CW_HOLDER_STOPPED = 1 << 0,
+	CW_HOLDER_TRACED = 1 << 1,
+	CW_HOLDER_FROZEN = 1 << 2,
+	CW_HOLDING_DEAD = 1 << 3, /* the socket was released; this descriptor is what is left of it */
+};
+
+/* Values of the map `wanted_inodes`. */
+enum cw_wanted { CW_WANTED_SUSPECT = 1, CW_WANTED_DEAD = 2 };
+
+#define CW_RELEASED_MAX 65536 /* in the map `released`, at the same time */
 
 enum cw_verdict {
 	CW_UNSEEN = 0,

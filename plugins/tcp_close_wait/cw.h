@@ -9,6 +9,7 @@
 
 #include <eghostbuster/plugin.h>
 
+#include "aftermath.h"
 #include "agenda.h"
 #include "array.h"
 #include "diag.h"
@@ -22,7 +23,16 @@
 #include "policy.h"
 #include "tcp_close_wait.h"
 
-enum cw_phase { CW_IDLE, CW_WALKING, CW_LOOKING, CW_SEEKING_HOLDERS, CW_JUDGING, CW_TIDYING, CW_WALKING_AGAIN };
+enum cw_phase {
+	CW_IDLE,
+	CW_WALKING,
+	CW_LOOKING,
+	CW_SEEKING_HOLDERS,
+	CW_ACCOUNTING,
+	CW_JUDGING,
+	CW_TIDYING,
+	CW_WALKING_AGAIN
+};
 
 /* One scan, in slices. */
 struct cw_sweep {
@@ -81,6 +91,7 @@ struct cw_proof {
 	uint32_t probe;  /* 1: ask the peer first */
 	int32_t pid, fd; /* one holder: a way into the namespace, and to its descriptor */
 	uint32_t holders_digest;
+	uint64_t start_ticks; /* of `pid` */
 };
 
 _Static_assert(sizeof(struct cw_proof) <= GB_PROOF_MAX, "a proof fits");
@@ -95,6 +106,7 @@ struct cw {
 	struct cw_agenda agenda;
 	struct cw_sweep sweep;
 	struct cw_release release;
+	struct cw_aftermath aftermath;
 	uint64_t missed, unplaced, recursion_misses; /* as last seen */
 	uint64_t repaired_ns;                        /* when everything was looked at last */
 	uint64_t scope_digest;

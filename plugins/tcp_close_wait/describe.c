@@ -86,6 +86,7 @@ static void proof_fill(const struct cw *cw, const struct cw_finding *finding, st
 	if (finding->held_count) {
 		proof->pid = finding->held[0].tgid;
 		proof->fd = finding->held[0].fd;
+		proof->start_ticks = cw_holding_start_ticks(&finding->held[0]);
 	}
 }
 

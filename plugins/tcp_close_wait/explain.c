@@ -287,12 +287,14 @@ void cw_told_note(struct cw_known *known, const struct cw_finding *finding, uint
 		.tuple = finding->seen->tuple,
 		.reason = finding->reason,
 		.holders = processes,
+		.inode = finding->seen->inode,
 		.fd = -1,
 		.reported = true,
 	};
 	if (finding->held_count) {
 		known->told.pid = finding->held[0].tgid;
 		known->told.fd = finding->held[0].fd;
+		known->told.start_ticks = cw_holding_start_ticks(&finding->held[0]);
 	}
 }
 
@@ -311,7 +313,7 @@ int cw_explain(struct cw *cw, uint64_t key, const struct gb_explain *explain_to)
 	}
 	question.known = cw_known_find(&cw->known, key);
 	if (!question.known || !question.known->told.reported)
-		return -ENOENT;
+		return cw_aftermath_explain(cw, key, explain_to);
 	question.tracked = question.known->sock &&
 			   cw_kernel_find(&cw->kernel, question.known->sock, &question.suspect) == 0 &&
 			   (question.suspect.cookie == key || !question.suspect.cookie);

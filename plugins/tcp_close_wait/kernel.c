@@ -58,7 +58,8 @@ static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tic
 	bpf_program__set_autoload(skel->progs.close_wait_look, form->looks);
 	bpf_program__set_autoload(skel->progs.close_wait_release, form->acts);
 	bpf_map__set_max_entries(skel->maps.suspects, max_tracked);
-	bpf_map__set_max_entries(skel->maps.wanted_inodes, form->looks ? 1 : max_tracked);
+	bpf_map__set_max_entries(skel->maps.wanted_inodes, form->looks ? 1 : max_tracked + CW_RELEASED_MAX);
+	bpf_map__set_max_entries(skel->maps.released, form->looks ? CW_RELEASED_MAX : 1);
 	r = tcp_close_wait_bpf__load(skel);
 	if (r < 0) {
 		tcp_close_wait_bpf__destroy(skel);
@@ -259,12 +260,41 @@ int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_cursor *cursor, st
 	return end == 0;
 }
 
-int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)
+int cw_kernel_released_add(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)
+{
+	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.released), &sock, &cookie, BPF_ANY);
+}
+
+void cw_kernel_released_remove(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)
+{
+	int map = bpf_map__fd(kernel->skel->maps.released);
+	uint64_t found;
+
+	if (bpf_map_lookup_elem(map, &sock, &found) == 0 && found == cookie)
+		bpf_map_delete_elem(map, &sock);
+}
+
+void cw_kernel_tell_released(const struct cw_kernel *kernel, bool holders_of_released)
+{
+	kernel->skel->bss->holders_of_released = holders_of_released;
+}
+
+static int inode_want(const struct cw_kernel *kernel, uint32_t inode, enum cw_wanted why)
 {
 	uint64_t key = inode;
-	uint8_t yes = 1;
+	uint8_t value = (uint8_t)why;
 
-	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key, &yes, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key, &value, BPF_ANY);
+}
+
+int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)
+{
+	return inode_want(kernel, inode, CW_WANTED_SUSPECT);
+}
+
+int cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode)
+{
+	return inode_want(kernel, inode, CW_WANTED_DEAD);
 }
 
 void cw_kernel_unwant_inode(const struct cw_kernel *kernel, uint32_t inode)

@@ -15,9 +15,11 @@
 struct cw_told {
 	struct cw_policy policy;
 	struct cw_tuple tuple;
-	const char *reason; /* a constant; NULL: it was a ghost */
-	uint32_t holders;   /* processes */
-	int32_t pid, fd;    /* one of them: a way into the namespace; pid 0, fd -1: none */
+	const char *reason;   /* a constant; NULL: it was a ghost */
+	uint32_t holders;     /* processes */
+	int32_t pid, fd;      /* one of them: a way into the namespace; pid 0, fd -1: none */
+	uint64_t start_ticks; /* of `pid` */
+	uint32_t inode;
 	bool reported;
 };
 

@@ -76,6 +76,7 @@ static void close_wait_close(void *state)
 	cw_sweep_fini(&cw->sweep);
 	cw_agenda_fini(&cw->agenda);
 	cw_known_fini(&cw->known);
+	cw_aftermath_fini(&cw->aftermath);
 	cw_kernel_close(&cw->kernel);
 	free(cw);
 }
@@ -118,14 +119,18 @@ static int close_wait_reconfigure(void *state, const void *new_config)
 	struct cw *cw = state;
 
 	cw_release_fini(cw);
+	cw_aftermath_end(cw, false);
 	if (config->method != cw->config->method || config->max_tracked != cw->config->max_tracked) {
 		struct cw_kernel kernel;
 		int r = kernel_open(cw, config, &kernel);
+		bool same_ids;
 
 		if (r < 0)
 			return r;
+		same_ids = cw->kernel.looks == kernel.looks;
 		cw_kernel_close(&cw->kernel);
 		cw->kernel = kernel;
+		cw_aftermath_reload(cw, same_ids);
 		cw->scope_digest = 0;
 		cw->missed = cw->unplaced = cw->recursion_misses = 0;
 		facts_tell(cw);

@@ -327,10 +327,17 @@ void cw_probe_gone(struct cw *cw, struct cw_known *known)
 	struct cw_probe probe = {0};
 	bool known_end = known->sock && cw_kernel_probe_find(&cw->kernel, known->sock, &probe) == 0 && probe.ended;
 
-	if (known_end && probe.ended == TCP_CLOSE_STATE)
+	if (known_end && probe.ended == TCP_CLOSE_STATE) {
 		settle(cw, known, GB_REAPED, "probe", probe.error == EPIPE ? "the peer answered with a reset" : NULL);
-	else
+		cw_aftermath_note(cw,
+				  &(struct cw_dead){.id = known->sock,
+						    .cookie = known->cookie,
+						    .pid = known->told.pid,
+						    .start_ticks = known->told.start_ticks},
+				  known->told.inode);
+	} else {
 		settle(cw, known, GB_HEALED, NULL, NULL);
+	}
 	probe_end(cw, known);
 }
 

@@ -212,6 +212,19 @@ static void known_settle(struct cw *cw, const struct gb_reap_item *item)
 		cw_known_remove(&cw->known, known);
 }
 
+static void aftermath_note(struct cw *cw, const struct gb_reap_item *item)
+{
+	const struct cw_proof *proof = cw_proof_of(item);
+
+	if (item->outcome == GB_REAPED)
+		cw_aftermath_note(cw,
+				  &(struct cw_dead){.id = proof->sock,
+						    .cookie = proof->cookie,
+						    .pid = proof->pid,
+						    .start_ticks = proof->start_ticks},
+				  proof->inode);
+}
+
 static int settling(struct cw *cw)
 {
 	struct cw_release *release = &cw->release;
@@ -224,6 +237,7 @@ static int settling(struct cw *cw)
 			cw_outcome_set(cw, item);
 		if (iterated && cw_proof_of(item)->probe && item->outcome != GB_DEFERRED)
 			cw_probe_abort(cw, item);
+		aftermath_note(cw, item);
 		known_settle(cw, item);
 	}
 	if (release->at == release->count)

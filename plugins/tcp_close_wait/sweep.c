@@ -202,7 +202,8 @@ static int looking(struct cw *cw, uint64_t until_ns)
 
 	if (sweep->look.fd < 0) {
 		if (sweep->netns_next == sweep->netns.count) {
-			sweep->phase = sweep->look.count ? CW_SEEKING_HOLDERS : CW_JUDGING;
+			sweep->phase = sweep->look.count || cw_aftermath_due(cw, sweep->started_ns) ? CW_SEEKING_HOLDERS
+												    : CW_JUDGING;
 			return 0;
 		}
 		ns.inode = sweep->netns.items[sweep->netns_next++];
@@ -238,6 +239,7 @@ static int seeking_holders(struct cw *cw, uint64_t until_ns)
 
 	if (holders->fd < 0) {
 		inodes_tell(cw, true);
+		cw_aftermath_begin(cw, cw->sweep.started_ns);
 		r = cw_holders_begin(holders, &cw->kernel);
 	}
 	if (r == 0)
@@ -245,7 +247,17 @@ static int seeking_holders(struct cw *cw, uint64_t until_ns)
 	if (r == 1)
 		return 1;
 	inodes_tell(cw, false);
-	cw->sweep.phase = CW_JUDGING;
+	cw_aftermath_end(cw, r == 0);
+	cw->sweep.phase = CW_ACCOUNTING;
+	return r;
+}
+
+static int accounting(struct cw *cw, uint64_t until_ns)
+{
+	int r = cw_aftermath_take(cw, until_ns);
+
+	if (r == 0)
+		cw->sweep.phase = CW_JUDGING;
 	return r;
 }
 
@@ -336,6 +348,8 @@ static uint64_t sweep_end(struct cw *cw)
 	numbers_tell(cw);
 	cw_agenda_sort(&cw->agenda);
 	next = cw_agenda_next(&cw->agenda, cw->agenda.walked_ns + cw->timeout_ns);
+	if (cw_aftermath_next(cw) < next)
+		next = cw_aftermath_next(cw);
 	if (cw->must_repair && cw->repaired_ns + cw->timeout_ns < next)
 		next = cw->repaired_ns + cw->timeout_ns;
 	if (pace < PACE_LEAST_NS)
@@ -356,6 +370,8 @@ static int phase_run(struct cw *cw, struct gb_scan *scan)
 		return looking(cw, scan->until_ns);
 	case CW_SEEKING_HOLDERS:
 		return seeking_holders(cw, scan->until_ns);
+	case CW_ACCOUNTING:
+		return accounting(cw, scan->until_ns);
 	case CW_JUDGING:
 		return judging(cw, scan->until_ns);
 	case CW_TIDYING:
@@ -370,6 +386,7 @@ static int phase_run(struct cw *cw, struct gb_scan *scan)
 static void sweep_abort(struct cw *cw)
 {
 	cw_look_clear(&cw->sweep.look);
+	cw_aftermath_end(cw, false);
 	cw_holders_fini(&cw->sweep.holders);
 	cw->sweep.phase = CW_IDLE;
 	cw->must_repair = true;
