@@ -54,7 +54,7 @@ void cw_aftermath_note(struct cw *cw, const struct cw_dead *dead, uint32_t inode
 	noted.held_by = 0;
 	noted.released_ns = cw_now(cw);
 	if (aftermath->count == CW_RELEASED_MAX || !noted.id ||
-	    cw_grow(&aftermath->items, &aftermath->capacity, aftermath->count, sizeof(*aftermath->items)) < 0 ||
+	    array_room(&aftermath->items, &aftermath->capacity, aftermath->count, sizeof(*aftermath->items)) < 0 ||
 	    (cw->kernel.looks && cw_kernel_released_add(&cw->kernel, noted.id, noted.cookie) < 0)) {
 		aftermath->unfollowed++;
 		numbers_tell(cw);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "tcp_close_wait/aftermath.c" /* the very units: a plugin has no library to link */
-#include "tcp_close_wait/agenda.c"
+#include "support/array.c"
 #include "tcp_close_wait/holders.c"
 
 #define S ((uint64_t)GB_SECOND)
@@ -58,7 +58,7 @@ int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass)
 	return -1;
 }
 
-int cw_records_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg)
+int iterator_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg)
 {
 	(void)fd;
 	(void)size;
