@@ -77,7 +77,7 @@ struct sysv_query {
 #define SYSV_QUERIES 256
 
 /* Map `departed`: a process that ended and whose struct pid outlives it, as that of one that used an object does. */
-#define SYSV_EXE_PARTS 8
+#define SYSV_EXE_PARTS 16 /* a power of two */
 #define SYSV_EXE_PART 64
 #define SYSV_CGROUP_PARTS 6
 #define SYSV_CGROUP_PART 96
@@ -112,7 +112,7 @@ _Static_assert(sizeof(struct sysv_sighting) == 48, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_elder) == 16, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_user) == 24, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_query) == 128, "shared with the kernel");
-_Static_assert(sizeof(struct sysv_departed) == 40 + 512 + 576, "shared with the kernel");
+_Static_assert(sizeof(struct sysv_departed) == 40 + 1024 + 576, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_creator_key) == 16, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_creator) == sizeof(struct sysv_departed) + 8, "shared with the kernel");
 

@@ -427,7 +427,7 @@ START_TEST(a_key_that_is_none_is_refused)
 	static const char want[] =
 		"eghostbuster.cfg:3: plugin \"sysv_ipc\": rules #1: key = \"ae*\", want a number such as "
 		"5432001 or \"0x52e2c1\", or a prefix such as \"0xae000000/0xff000000\"\n";
-	const char *argv[] = {LAB_BUILD_PROGRAM, "--plugin-dir", LAB_BUILD_PLUGINS, "-c", NULL, "--check-config", NULL};
+	const char *argv[] = {LAB_PROGRAM, "--plugin-dir", LAB_PLUGINS, "-c", NULL, "--check-config", NULL};
 	char *out, *err;
 
 	lab_ipc_make(&ipc);
