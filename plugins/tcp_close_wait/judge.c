@@ -52,7 +52,7 @@ static uint32_t owners_find(const struct cw *cw, const struct cw_holding *held, 
  * A holder that was paused and goes on gets the whole timeout again: counted from its SIGCONT, and where there is none to
  * see (a debugger, the freezer), from when it was first seen to go on.
  */
-static const char *pause_judge(struct cw *cw, const struct cw_finding *finding, uint32_t flags)
+static const char *pause_judge(struct cw *cw, struct cw_finding *finding, uint32_t flags)
 {
 	uint64_t now = cw->sweep.started_ns, timeout_ns = finding->policy.timeout_ns;
 	uint64_t continued_ns = cw_holders_continued(finding->held, finding->held_count);
@@ -66,11 +66,15 @@ static const char *pause_judge(struct cw *cw, const struct cw_finding *finding, 
 		return reason;
 	if (known && known->paused) {
 		known->paused = false;
-		known->resumed_ns = now;
+		known->resumed_ns = cw_now(cw); /* it may have been paused still when the scan began */
 	}
 	if (known && known->resumed_ns > continued_ns)
 		continued_ns = known->resumed_ns;
-	return continued_ns && now < continued_ns + timeout_ns ? "holder-resumed" : NULL;
+	if (!continued_ns || now >= continued_ns + timeout_ns)
+		return NULL;
+	if (continued_ns > now)
+		finding->due_ns = continued_ns + timeout_ns;
+	return "holder-resumed";
 }
 
 /* Judges what the socket's own state condemned; sets the policy that applies. */
@@ -172,7 +176,8 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 		postpone(cw, seen, now + finding.policy.timeout_ns - seen->age_ns);
 		return;
 	}
-	finding.due_ns = now + finding.policy.timeout_ns;
+	if (!finding.due_ns || verdict == CW_NOT_SILENT)
+		finding.due_ns = now + finding.policy.timeout_ns;
 	if (verdict == CW_NOT_SILENT)
 		finding.due_ns -= seen->silence_ns;
 	if (verdict != CW_GHOST)

@@ -28,7 +28,7 @@ struct cw_known {
 	uint64_t sock;       /* 0: not in the map, found by sock_diag alone */
 	uint64_t seen_ns;    /* start of the sweep that saw it last */
 	uint64_t due_ns;     /* not to be judged before; only where the map cannot say it */
-	uint64_t resumed_ns; /* start of the sweep that first saw its holders run again; 0: never seen paused */
+	uint64_t resumed_ns; /* when a sweep first saw its holders run again; 0: never seen paused */
 	uint32_t netns;
 	bool paused;
 	bool unanswered;           /* probed, and the peer said nothing */

@@ -119,6 +119,45 @@ START_TEST(shutdown_delivers_every_byte_and_a_clean_end)
 }
 END_TEST
 
+/*
+ * Where the kernel refuses a duplicate, nothing else is done in its place. With the iterator that is known when it comes to
+ * the release, with sock_diag already when the suspect is examined.
+ */
+START_TEST(shutdown_that_is_refused_touches_nothing)
+{
+	const char *method = lab_method(_i);
+	bool iterator = strcmp(method, "iterator") == 0;
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	const json_t *event;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_scene_half_close(&scene, &half);
+	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1s",
+						      .method = method,
+						      .options = "action = \"shutdown\";",
+						      .no_getfd = true,
+						      .net = {&scene.net}});
+	if (iterator) {
+		event = lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.failed", .remote = half.remote));
+		ck_assert_int_eq(json_integer_value(json_object_get(event, "errno")), EPERM);
+		ck_assert_str_eq(json_string_value(json_object_get(event, "message")),
+				 "pidfd_getfd is refused, as under Yama ptrace_scope 3: set action = \"destroy\"");
+	} else {
+		lab_daemon_expect(&daemon,
+				  LAB_MATCH(.event = "ghost.spared", .reason = "not-examined", .remote = half.remote));
+	}
+	lab_daemon_pump(&daemon, 2500);
+	ck_assert_uint_eq(lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.reaped")), 0);
+	ck_assert_int_eq(lab_scene_state(&scene, &half), LAB_CLOSE_WAIT);
+	ck_assert_int_eq(lab_must(&scene.server, deed_send, half.server_fd, 100, 0), 100);
+	lab_must(&scene.server, deed_close, half.server_fd);
+	ck_assert_int_eq(lab_must(&scene.client, deed_read_to_end, half.client_fd, 0), 100);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
 /* The least timeout is what the daemon wakes for, and what a reload changes counts at once. */
 START_TEST(many_rules_and_a_half_closed_stream_survive)
 {
@@ -151,6 +190,7 @@ int main(void)
 	tcase_add_loop_test(tcase, each_port_has_its_own_timeout, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, the_class_names_the_bug, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, shutdown_delivers_every_byte_and_a_clean_end, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, shutdown_that_is_refused_touches_nothing, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, many_rules_and_a_half_closed_stream_survive, 0, LAB_METHOD_COUNT);
 	return lab_main(suite);
 }

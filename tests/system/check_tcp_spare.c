@@ -305,6 +305,27 @@ START_TEST(tcp_repair_is_left_alone)
 }
 END_TEST
 
+/* Hazard 10: what the application sends is made of records, which nobody may cut off. */
+START_TEST(ktls_is_left_alone)
+{
+	struct lab_connection coded;
+	long r;
+
+	begin(LAB_IPV4, lab_method(_i), NULL);
+	lab_scene_connect(&scene, 0, &coded);
+	r = lab_do(&scene.server, deed_tls, coded.server_fd);
+	if (r == -ENOENT) {
+		printf("not on this kernel: kTLS\n");
+		return;
+	}
+	ck_assert_int_eq(r, 0);
+	lab_must(&scene.client, deed_shutdown, coded.client_fd);
+	wait_for_a_reaping();
+	assert_spared(&coded, LAB_CLOSE_WAIT, "ulp");
+	end();
+}
+END_TEST
+
 /* Established, listening, closing from this side: not CLOSE_WAIT. The other side of the last one is, and leaks. */
 START_TEST(other_states_are_never_touched)
 {
@@ -345,6 +366,7 @@ int main(void)
 	tcase = lab_tcase(suite, "protocols", 180);
 	tcase_add_loop_test(tcase, mptcp_is_left_alone, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, tcp_repair_is_left_alone, 0, LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, ktls_is_left_alone, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, other_states_are_never_touched, 0, LAB_METHOD_COUNT);
 	return lab_main(suite);
 }

@@ -112,6 +112,7 @@ long deed_setuid(const long *args); /* uid */
 long deed_fork_holder(const long *args); /* enum lab_comm -> pid of a child that holds all that the actor holds */
 long deed_stash(const long *args);       /* fd: closed, but in flight in a UNIX socket */
 long deed_uring(const long *args);       /* fd: closed, but registered in an io_uring */
+long deed_tls(const long *args);         /* fd: kTLS; -ENOENT where the kernel has none */
 long deed_trace(const long *args);       /* pid: attaches as a debugger would, and stops it */
 long deed_untrace(const long *args);     /* pid */
 
@@ -193,6 +194,7 @@ struct lab_setup {
 	const char *guard;   /* options of the guard; LAB_CALM when NULL */
 	const char *more;    /* more options of ghostbuster: "mode = \"observe\";" */
 	const char *arg[6];  /* more arguments */
+	bool no_getfd;       /* the kernel refuses it pidfd_getfd() with EPERM, as Yama with ptrace_scope 3 does */
 	const struct lab_net *net[4];
 };
 

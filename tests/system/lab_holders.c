@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <linux/io_uring.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -13,6 +15,11 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+
+long deed_tls(const long *args)
+{
+	return setsockopt((int)args[0], IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls")) < 0 ? -errno : 0;
+}
 
 long deed_fork_holder(const long *args)
 {
