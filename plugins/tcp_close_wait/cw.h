@@ -112,7 +112,9 @@ struct cw {
 	uint64_t scope_digest;
 	uint64_t probes, probes_answered; /* since the start */
 	size_t probing;                   /* sockets whose peer is being asked */
-	struct cw_due *restores;          /* sockets whose keepalive options are to be put back */
+	uint64_t *waiting; /* keys of deferred ghosts whose peers are to be asked when others have answered */
+	size_t waiting_count, waiting_capacity;
+	struct cw_due *restores; /* sockets whose keepalive options are to be put back */
 	size_t restore_count, restore_capacity;
 	bool must_repair; /* something was missed: look at everything in the next scan */
 };
@@ -176,6 +178,9 @@ void cw_release_by_shutdown(struct cw *cw, struct gb_reap_item *item);
 
 /* probe.c */
 bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen);
+/* Enough are being asked: the item is deferred until cw_probe_admit(), in a scan, puts it back into the queue. */
+bool cw_probe_must_wait(struct cw *cw, struct gb_reap_item *item);
+void cw_probe_admit(struct cw *cw);
 int cw_probe_begin(struct cw *cw, const struct gb_reap_item *item);   /* before the pass that asks */
 void cw_probe_abort(struct cw *cw, const struct gb_reap_item *item);  /* the pass did not ask after all */
 void cw_probe_by_duplicate(struct cw *cw, struct gb_reap_item *item); /* where no iterator can ask */

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,7 +15,10 @@
 
 #define TCP_CLOSE_STATE 7                     /* TCP_CLOSE of include/net/tcp_states.h */
 #define FIRST_LOOK_NS (1200 * GB_MILLISECOND) /* the first probe leaves after CW_PROBE_IDLE_S */
-#define ALIVE_DOUBLINGS 6                     /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
+/* A salvo of our own making must not overrun a queue on its way, or live peers would seem silent: netdev_max_backlog and a
+ * link's txqueuelen are 1000 packets by default, and timers of a second and more fire together. */
+#define AT_ONCE 400
+#define ALIVE_DOUBLINGS 6 /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
 
 bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen)
 {
@@ -42,6 +46,33 @@ static void probing_tell(struct cw *cw)
 static void check_later(struct cw *cw, const struct cw_known *known, uint64_t after_ns)
 {
 	cw_agenda_add(&cw->agenda, &(struct cw_due){.at_ns = cw_now(cw) + after_ns, .netns = known->netns});
+}
+
+bool cw_probe_must_wait(struct cw *cw, struct gb_reap_item *item)
+{
+	if (cw->probing < AT_ONCE)
+		return false;
+	if (array_room(&cw->waiting, &cw->waiting_capacity, cw->waiting_count, sizeof(*cw->waiting)) < 0) {
+		cw_item_set(item, GB_FAILED, -ENOMEM, "no room to wait for its probe");
+		return true;
+	}
+	cw->waiting[cw->waiting_count++] = item->key;
+	cw_item_set(item, GB_DEFERRED, 0, NULL);
+	return true;
+}
+
+void cw_probe_admit(struct cw *cw)
+{
+	size_t admitted = 0;
+
+	while (admitted < cw->waiting_count && cw->probing + admitted < AT_ONCE) {
+		struct gb_settlement settlement = {
+			.struct_size = sizeof(settlement), .outcome = GB_PENDING, .key = cw->waiting[admitted++]};
+
+		cw->host->settle(cw->host, &settlement);
+	}
+	cw->waiting_count -= admitted;
+	memmove(cw->waiting, cw->waiting + admitted, cw->waiting_count * sizeof(*cw->waiting));
 }
 
 int cw_probe_begin(struct cw *cw, const struct gb_reap_item *item)
@@ -353,5 +384,5 @@ void cw_probe_fini(struct cw *cw)
 	}
 	cw_probe_restore_all(cw);
 	free(cw->restores);
-	cw->restores = NULL;
+	free(cw->waiting);
 }

@@ -158,12 +158,17 @@ static int comparing_holders(struct cw *cw)
 
 static void act(struct cw *cw, struct gb_reap_item *item)
 {
-	if (cw_by_iterator(cw, item) && cw_proof_of(item)->probe)
+	if (!cw_proof_of(item)->probe) {
+		if (cw_is_gentle(item))
+			cw_release_by_shutdown(cw, item);
+	} else if (cw_probe_must_wait(cw, item)) {
+		if (cw->release.told)
+			cw_kernel_pardon(&cw->kernel, cw_proof_of(item)->sock);
+	} else if (cw_by_iterator(cw, item)) {
 		cw_probe_begin(cw, item);
-	else if (cw_proof_of(item)->probe)
+	} else {
 		cw_probe_by_duplicate(cw, item);
-	else if (cw_is_gentle(item))
-		cw_release_by_shutdown(cw, item);
+	}
 }
 
 static int acting(struct cw *cw, uint64_t until_ns)

@@ -316,6 +316,7 @@ static int tidying(struct cw *cw, uint64_t until_ns)
 	if (!cw->kernel.looks || cw->probing)
 		missing_heal(cw);
 	cw_probe_restore_all(cw);
+	cw_probe_admit(cw);
 	sweep->phase = sweep->repairs ? CW_WALKING_AGAIN : CW_IDLE;
 	if (sweep->repairs)
 		cw_walk_begin(cw);

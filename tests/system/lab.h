@@ -219,7 +219,7 @@ void lab_daemon_pump(struct lab_daemon *daemon, unsigned int ms); /* takes in wh
 
 /* Which events of the journal are meant; what is 0 or NULL is not asked. */
 struct lab_match {
-	const char *event, *reason;
+	const char *event, *reason, *action;
 	unsigned int local, remote; /* ports in "resource" */
 	pid_t owner;
 };

@@ -241,13 +241,17 @@ static bool ports_are(const char *resource, unsigned int local, unsigned int rem
 	return !remote || (strlen(resource) > length && strcmp(resource + strlen(resource) - length, text) == 0);
 }
 
+static bool member_is(const json_t *event, const char *member, const char *wanted)
+{
+	const char *text = json_string_value(json_object_get(event, member));
+
+	return !wanted || (text && strcmp(text, wanted) == 0);
+}
+
 static bool matches(const json_t *event, const struct lab_match *match)
 {
-	const char *name = json_string_value(json_object_get(event, "event"));
-	const char *reason = json_string_value(json_object_get(event, "reason"));
-
-	return (!match->event || strcmp(name, match->event) == 0) &&
-	       (!match->reason || (reason && strcmp(reason, match->reason) == 0)) &&
+	return member_is(event, "event", match->event) && member_is(event, "reason", match->reason) &&
+	       member_is(event, "action", match->action) &&
 	       ports_are(json_string_value(json_object_get(event, "resource")), match->local, match->remote) &&
 	       (!match->owner || owner_is(event, match->owner));
 }
