@@ -56,8 +56,7 @@ void cw_aftermath_note(struct cw *cw, const struct cw_dead *dead, uint32_t inode
 	if (aftermath->count == CW_RELEASED_MAX || !noted.id ||
 	    array_room(&aftermath->items, &aftermath->capacity, aftermath->count, sizeof(*aftermath->items)) < 0 ||
 	    (cw->kernel.looks && cw_kernel_released_add(&cw->kernel, noted.id, noted.cookie) < 0)) {
-		aftermath->unfollowed++;
-		numbers_tell(cw);
+		aftermath->unfollowed++; /* told with the next look: this may be the ten thousandth in a row */
 		return;
 	}
 	if (aftermath->count == 0)
