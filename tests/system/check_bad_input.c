@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -142,7 +143,7 @@ static void patch_major(uint16_t major)
 START_TEST(a_plugin_of_another_major_is_refused)
 {
 	patch_major(7);
-	expect_exit(&(struct lab_setup){0}, 4, (const char *const[]){PLUGIN, "ABI 7.0", "upgrade ghostbuster", NULL});
+	expect_exit(&(struct lab_setup){0}, 4, (const char *const[]){PLUGIN, "ABI 7.", "upgrade ghostbuster", NULL});
 }
 END_TEST
 
@@ -239,6 +240,7 @@ int main(void)
 	Suite *suite = suite_create("bad_input");
 	TCase *tcase = lab_tcase(suite, "bad_input", 120);
 
+	unsetenv("EGHOSTBUSTER_TEST_IN_PLACE"); /* what is spoilt here is a copy */
 	tcase_add_loop_test(tcase, a_wrong_configuration_ends_with_2, 0,
 			    (int)(sizeof(configurations) / sizeof(configurations[0])));
 	tcase_add_test(tcase, what_is_no_file_is_refused);
@@ -247,8 +249,9 @@ int main(void)
 	tcase_add_test(tcase, a_plugin_of_somebody_else_is_refused);
 	tcase_add_test(tcase, a_plugin_that_others_may_write_is_refused);
 	tcase_add_test(tcase, a_missing_plugin_is_said);
-	tcase_add_test(tcase, the_others_go_on);
 	tcase_add_test(tcase, without_root_it_ends_with_3);
+	tcase = lab_tcase(suite, "kernel", 120); /* the others do not depend on it */
+	tcase_add_test(tcase, the_others_go_on);
 	tcase_add_test(tcase, without_btf_it_ends_with_3);
 	tcase_add_loop_test(tcase, a_method_that_the_kernel_lacks_is_said, 0, LAB_METHOD_COUNT);
 	return lab_main(suite);

@@ -7,7 +7,8 @@
  * Environment: GHOSTBUSTER and GHOSTBUSTER_PLUGINS name the daemon and the folder of its plugins (the build tree's
  * otherwise); EGHOSTBUSTER_TEST_OPEN_SCOPE=1 leaves the scope open (for a machine that is all the tests' own);
  * EGHOSTBUSTER_TEST_METHODS names the methods that this kernel must be able to ("iterator,sock_diag"): found by looking at
- * the kernel otherwise.
+ * the kernel otherwise; EGHOSTBUSTER_TEST_IN_PLACE says that the daemon and its plugins lie where only root can write, so
+ * that they need no copying.
  *
  * Whatever fails in here fails the test: nothing returns an error unless it says so.
  */
@@ -23,7 +24,7 @@
 #include <sys/types.h>
 
 #define LAB_DIR "/run/lab"             /* in the test's own /run */
-#define LAB_PLUGINS LAB_DIR "/plugins" /* a copy: its path is trusted wherever the build tree is */
+#define LAB_PLUGINS LAB_DIR "/plugins" /* a copy, or the folder itself: its path is trusted wherever the build tree is */
 #define LAB_PROGRAM LAB_DIR "/ghostbuster"
 #define LAB_PATIENCE_MS 60000 /* how long anything is waited for before it counts as lost */
 
