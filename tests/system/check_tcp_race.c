@@ -95,7 +95,7 @@ START_TEST(the_listener_survives_thousands_of_rounds_on_the_same_tuples)
 	struct lab_daemon daemon;
 	struct lab_scene scene;
 	const char *told = getenv("EGHOSTBUSTER_TEST_RACE_MS");
-	long made, reaped, race_ms = told ? atol(told) : RACE_MS;
+	long made, reaped, rest, race_ms = told ? atol(told) : RACE_MS;
 	uint64_t end;
 
 	lab_scene_make(&scene, LAB_IPV4, PORT);
@@ -117,6 +117,9 @@ START_TEST(the_listener_survives_thousands_of_rounds_on_the_same_tuples)
 	ck_assert_int_gt(made, told ? TUPLES : 2 * TUPLES);
 	ck_assert_int_gt(reaped, told ? TUPLES / 10 : TUPLES);
 	ck_assert_int_eq(lab_net_socket(&scene.net, PORT, 0).state, LAB_LISTEN);
+	/* A server that was slow has left some unaccepted, and what leaks now must not stand behind them. */
+	while ((rest = lab_do(&scene.server, deed_accept, scene.listener)) >= 0)
+		lab_must(&scene.server, deed_close, rest);
 	lab_must(&scene.server, deed_nonblocking, scene.listener, 0);
 	lab_scene_leak(&scene, &leak);
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = leak.remote));
