@@ -22,6 +22,8 @@
  */
 #define NEVER_WAIT MSG_DONTWAIT
 #define TIMER_KEEPALIVE 2 /* idiag_timer, see get_tcp4_sock() of net/ipv4/tcp_ipv4.c */
+/* The values are not told, so it is a guess; who restores them looks at them. A jiffy is at most 10 ms. */
+#define PROBE_IDLE_MS (CW_PROBE_IDLE_S * 1000 + 10)
 
 /* Sockets do not come into being in CLOSE_WAIT in the middle of nowhere: one buffer for this thread is enough. */
 static _Alignas(8) char buffer[65536];
@@ -111,6 +113,8 @@ static int message_parse(const struct nlmsghdr *header, uint64_t tick_ns, struct
 		seen.flags |= CW_ACCEPTED;
 	if (message->idiag_timer == TIMER_KEEPALIVE)
 		seen.flags |= CW_KEEPALIVE;
+	if (message->idiag_timer == TIMER_KEEPALIVE && message->idiag_expires <= PROBE_IDLE_MS)
+		seen.flags |= CW_PROBED;
 	if (table[INET_DIAG_ULP_INFO])
 		seen.flags |= ulp_flags(table[INET_DIAG_ULP_INFO]);
 	seen.tuple.family = message->idiag_family;

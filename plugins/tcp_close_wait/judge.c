@@ -172,6 +172,11 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 			cw_probe_leftover(cw, seen, finding.held, finding.held_count);
 		verdict = cw_judge(seen, finding.policy.timeout_ns, slack_ns);
 	}
+	/* A peer that answers a probe which nobody ended is never silent. */
+	if (!cw->kernel.acts && verdict == CW_NOT_SILENT && seen->flags & CW_PROBED) {
+		holders_judge(cw, &finding);
+		cw_probe_leftover(cw, seen, finding.held, finding.held_count);
+	}
 	if (verdict == CW_TOO_YOUNG) {
 		postpone(cw, seen, now + finding.policy.timeout_ns - seen->age_ns);
 		return;

@@ -223,7 +223,10 @@ static void inodes_tell(struct cw *cw, bool want)
 	const struct cw_look *look = &cw->sweep.look;
 
 	for (size_t i = 0; i < look->count && !cw->kernel.looks; i++) {
-		if (cw_judge(&look->seen[i], cw->timeout_ns, cw->kernel.slack_ns) != CW_GHOST)
+		enum cw_verdict verdict = cw_judge(&look->seen[i], cw->timeout_ns, cw->kernel.slack_ns);
+		bool probed = verdict == CW_NOT_SILENT && look->seen[i].flags & CW_PROBED;
+
+		if (verdict != CW_GHOST && !probed)
 			continue;
 		if (want)
 			cw_kernel_want_inode(&cw->kernel, look->seen[i].inode);
