@@ -179,12 +179,30 @@ static __always_inline bool list_is_empty(void *head)
 	return bpf_probe_read_kernel(&next, sizeof(next), head) == 0 && next == head;
 }
 
+/*
+ * The answer that is being made; one pass runs at a time. It is no variable on the stack because of the verifier, which
+ * follows each value that is there through each of the semaphores: three times as many steps.
+ */
+struct sysv_work {
+	struct sysv_query answer;
+	struct sysv_user user;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sysv_work);
+} work SEC(".maps");
+
 static __always_inline void user_read(struct sysv_user *user, struct pid *pid)
 {
 	void *first = BPF_CORE_READ(pid, tasks[PIDTYPE_TGID].first);
 	struct task_struct *task;
 
 	user->pid = (__u64)pid;
+	user->start_ns = 0;
+	user->alive = 0;
 	user->number = BPF_CORE_READ(pid, numbers[0].nr);
 	if (!first)
 		return;
@@ -197,21 +215,21 @@ static __always_inline void user_read(struct sysv_user *user, struct pid *pid)
 }
 
 /* A user that is alive is kept, whatever else is dropped. */
-static __always_inline void user_add(struct sysv_query *query, struct pid *pid)
+static __always_inline void user_add(struct sysv_work *made, struct pid *pid)
 {
-	struct sysv_user user = {};
-	__u32 count = query->user_count;
+	struct sysv_query *answer = &made->answer;
+	__u32 count = answer->user_count;
 
 	if (!pid)
 		return;
-	user_read(&user, pid);
-	if (user.alive)
-		query->flags |= SYSV_IN_USE;
+	user_read(&made->user, pid);
+	if (made->user.alive)
+		answer->flags |= SYSV_IN_USE;
 	if (count < SYSV_USERS_MAX) {
-		query->users[count] = user;
-		query->user_count = count + 1;
-	} else if (user.alive) {
-		query->users[SYSV_USERS_MAX - 1] = user;
+		answer->users[count] = made->user;
+		answer->user_count = count + 1;
+	} else if (made->user.alive) {
+		answer->users[SYSV_USERS_MAX - 1] = made->user;
 	}
 }
 
@@ -220,66 +238,66 @@ static __always_inline bool is_the_one(struct kern_ipc_perm *perm, const struct 
 	return perm && BPF_CORE_READ(perm, id) == query->id && !BPF_CORE_READ(perm, deleted);
 }
 
-static __always_inline bool shm_read(struct sysv_query *query, struct ipc_namespace *ns)
+static __always_inline bool shm_read(struct sysv_work *made, struct ipc_namespace *ns)
 {
-	struct shmid_kernel *shm = object_at(ns, IDS_SHM, query->index);
+	struct shmid_kernel *shm = object_at(ns, IDS_SHM, made->answer.index);
 
 	shm = shm ? (void *)shm - bpf_core_field_offset(shm->shm_perm) : NULL;
-	if (!shm || !is_the_one(&shm->shm_perm, query))
+	if (!shm || !is_the_one(&shm->shm_perm, &made->answer))
 		return false;
-	user_add(query, BPF_CORE_READ(shm, shm_cprid));
-	user_add(query, BPF_CORE_READ(shm, shm_lprid));
+	user_add(made, BPF_CORE_READ(shm, shm_cprid));
+	user_add(made, BPF_CORE_READ(shm, shm_lprid));
 	return true;
 }
 
-static __always_inline bool msg_read(struct sysv_query *query, struct ipc_namespace *ns)
+static __always_inline bool msg_read(struct sysv_work *made, struct ipc_namespace *ns)
 {
-	struct msg_queue *msg = object_at(ns, IDS_MSG, query->index);
+	struct msg_queue *msg = object_at(ns, IDS_MSG, made->answer.index);
 
 	msg = msg ? (void *)msg - bpf_core_field_offset(msg->q_perm) : NULL;
-	if (!msg || !is_the_one(&msg->q_perm, query))
+	if (!msg || !is_the_one(&msg->q_perm, &made->answer))
 		return false;
-	user_add(query, BPF_CORE_READ(msg, q_lspid));
-	user_add(query, BPF_CORE_READ(msg, q_lrpid));
+	user_add(made, BPF_CORE_READ(msg, q_lspid));
+	user_add(made, BPF_CORE_READ(msg, q_lrpid));
 	if (!list_is_empty(&msg->q_receivers) || !list_is_empty(&msg->q_senders))
-		query->flags |= SYSV_WAITED_FOR;
+		made->answer.flags |= SYSV_WAITED_FOR;
 	return true;
 }
 
-static __noinline int sems_read(struct sysv_query *query, void *sems, int count)
+static __noinline int sems_read(struct sysv_work *made, void *sems, int count)
 {
 	struct pid *last = NULL;
 
-	if (!query)
+	if (!made)
 		return 0;
 	if (count > SYSV_SEMS_MAX)
-		query->flags |= SYSV_TOO_MANY;
+		made->answer.flags |= SYSV_TOO_MANY;
 	for (int i = 0; i < SYSV_SEMS_MAX && i < count; i++) {
 		struct sem *sem = sems + i * bpf_core_type_size(struct sem);
 		struct pid *pid = BPF_CORE_READ(sem, sempid);
 
 		if (!list_is_empty(&sem->pending_alter) || !list_is_empty(&sem->pending_const))
-			query->flags |= SYSV_WAITED_FOR;
+			made->answer.flags |= SYSV_WAITED_FOR;
 		if (pid != last)
-			user_add(query, pid);
+			user_add(made, pid);
 		last = pid;
 	}
 	return 0;
 }
 
-static __always_inline bool sem_read(struct sysv_query *query, struct ipc_namespace *ns)
+static __always_inline bool sem_read(struct sysv_work *made, struct ipc_namespace *ns)
 {
-	struct sem_array *set = object_at(ns, IDS_SEM, query->index);
+	struct sem_array *set = object_at(ns, IDS_SEM, made->answer.index);
 
 	set = set ? (void *)set - bpf_core_field_offset(set->sem_perm) : NULL;
-	if (!set || !is_the_one(&set->sem_perm, query))
+	if (!set || !is_the_one(&set->sem_perm, &made->answer))
 		return false;
 	if (!list_is_empty(&set->pending_alter) || !list_is_empty(&set->pending_const))
-		query->flags |= SYSV_WAITED_FOR;
+		made->answer.flags |= SYSV_WAITED_FOR;
 	/* Who used it with SEM_UNDO and lives, whoever used it last: it may hold what it is to give back at its end. */
 	if (!list_is_empty(&set->list_id))
-		query->flags |= SYSV_IN_USE;
-	sems_read(query, (void *)set + bpf_core_field_offset(set->sems), BPF_CORE_READ(set, sem_nsems));
+		made->answer.flags |= SYSV_IN_USE;
+	sems_read(made, (void *)set + bpf_core_field_offset(set->sems), BPF_CORE_READ(set, sem_nsems));
 	return true;
 }
 
@@ -289,29 +307,33 @@ int sysv_objects(struct bpf_iter__bpf_map_elem *ctx)
 {
 	struct task_struct *reader = (void *)bpf_get_current_task();
 	struct sysv_query *query = ctx->value;
-	struct sysv_query answer = {};
+	struct sysv_work *made;
 	struct ipc_namespace *ns;
 	bool found = false;
+	__u32 first = 0;
 
 	if (!query || query->answer != SYSV_UNANSWERED || !query->ipcns)
 		return 0;
 	ns = BPF_CORE_READ(reader, nsproxy, ipc_ns);
 	if (BPF_CORE_READ(ns, ns.inum) != query->ipcns)
 		return 0;
-	answer = *query;
-	switch (answer.kind) {
+	made = bpf_map_lookup_elem(&work, &first);
+	if (!made)
+		return 0;
+	made->answer = *query;
+	switch (made->answer.kind) {
 	case SYSV_SHM:
-		found = shm_read(&answer, ns);
+		found = shm_read(made, ns);
 		break;
 	case SYSV_SEM:
-		found = sem_read(&answer, ns);
+		found = sem_read(made, ns);
 		break;
 	case SYSV_MSG:
-		found = msg_read(&answer, ns);
+		found = msg_read(made, ns);
 		break;
 	}
-	answer.answer = found ? SYSV_FOUND : SYSV_NOT_FOUND;
-	*query = answer;
+	made->answer.answer = found ? SYSV_FOUND : SYSV_NOT_FOUND;
+	*query = made->answer;
 	return 0;
 }
 
