@@ -158,6 +158,11 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 	} else if (cw->kernel.acts && seen->flags & CW_PROBED) {
 		cw_probe_leftover(cw, seen, NULL, 0);
 	}
+	/* A peer that answers a probe which nobody ended is never silent, and one that was never silent never old. */
+	if (!cw->kernel.acts && (verdict == CW_NOT_SILENT || verdict == CW_TOO_YOUNG) && seen->flags & CW_PROBED) {
+		holders_judge(cw, &finding);
+		cw_probe_leftover(cw, seen, finding.held, finding.held_count);
+	}
 	if (verdict == CW_LEFT || verdict == CW_TOO_YOUNG)
 		return;
 	if (known && known->due_ns > now && !cw->sweep.asked) {
@@ -171,11 +176,6 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 		if (!cw->kernel.acts && !(known && known->alive) && seen->flags & (CW_PROBED | CW_KEEPALIVE))
 			cw_probe_leftover(cw, seen, finding.held, finding.held_count);
 		verdict = cw_judge(seen, finding.policy.timeout_ns, slack_ns);
-	}
-	/* A peer that answers a probe which nobody ended is never silent. */
-	if (!cw->kernel.acts && verdict == CW_NOT_SILENT && seen->flags & CW_PROBED) {
-		holders_judge(cw, &finding);
-		cw_probe_leftover(cw, seen, finding.held, finding.held_count);
 	}
 	if (verdict == CW_TOO_YOUNG) {
 		postpone(cw, seen, now + finding.policy.timeout_ns - seen->age_ns);

@@ -224,7 +224,7 @@ static void inodes_tell(struct cw *cw, bool want)
 
 	for (size_t i = 0; i < look->count && !cw->kernel.looks; i++) {
 		enum cw_verdict verdict = cw_judge(&look->seen[i], cw->timeout_ns, cw->kernel.slack_ns);
-		bool probed = verdict == CW_NOT_SILENT && look->seen[i].flags & CW_PROBED;
+		bool probed = (verdict == CW_NOT_SILENT || verdict == CW_TOO_YOUNG) && look->seen[i].flags & CW_PROBED;
 
 		if (verdict != CW_GHOST && !probed)
 			continue;
