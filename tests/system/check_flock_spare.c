@@ -55,10 +55,19 @@ static void leak_begin(void)
 	lab_start(&leak_waiter, deed_flock, fd, LOCK_EX);
 }
 
+/* Where a kernel cannot show mappings, no lock is known to be a ghost: what else is seen later than that is not told. */
+static const char *reason_here(const char *reason, const char *without_mappings)
+{
+	return lab_lock_releases(&daemon_) ? reason : without_mappings;
+}
+
 /* It is found, and all is looked at once more after that. */
 static void leak_end(void)
 {
-	lab_lock_expect(&daemon_, "ghost.found", NULL, LEAK);
+	if (lab_lock_releases(&daemon_))
+		lab_lock_expect(&daemon_, "ghost.found", NULL, LEAK);
+	else
+		lab_lock_expect(&daemon_, "ghost.spared", "mappings-unknown", LEAK);
 	lab_daemon_pump(&daemon_, 1200);
 	kill(leak_service, SIGKILL);
 	ck_assert_int_eq(lab_end(&leak_waiter), 0);
@@ -125,7 +134,11 @@ START_TEST(a_mapping_alone_is_named)
 	lab_must(&holder, deed_flock_by_child, fd, LOCK_EX);
 	lab_must(&holder, deed_map, fd);
 	wait_begin(PATH);
-	event = assert_spared(PATH, "mapped-only");
+	event = assert_spared(PATH, reason_here("mapped-only", "no-holder"));
+	if (!lab_lock_releases(&daemon_)) {
+		end();
+		return;
+	}
 	ck_assert_ptr_nonnull(strstr(lab_lock_evidence(event, "held_by"), "holder["));
 	ck_assert_ptr_nonnull(strstr(lab_lock_evidence(event, "held_by"), " mapped ("));
 	end();
@@ -161,7 +174,7 @@ START_TEST(a_leak_that_is_also_in_flight)
 	copy = fd;
 	lab_must(&holder, deed_stash, copy);
 	wait_begin(PATH);
-	assert_spared(PATH, "held-elsewhere");
+	assert_spared(PATH, reason_here("held-elsewhere", "mappings-unknown"));
 	kill(service, SIGKILL);
 	end();
 }
