@@ -215,10 +215,12 @@ END_TEST
 START_TEST(a_method_that_the_kernel_lacks_is_said)
 {
 	static const char *const methods[] = {"iterator", "sock_diag"};
+	const char *lacks = getenv("EGHOSTBUSTER_TEST_LACKS");
 	struct lab_daemon daemon;
 	int code;
 
-	if (lab_has_method(methods[_i]))
+	/* A method may be there and not be asked for, to save time. */
+	if (lacks ? !strstr(lacks, methods[_i]) : lab_has_method(methods[_i]))
 		return;
 	lab_net_make(&net);
 	lab_daemon_spawn(&daemon, &(struct lab_setup){.method = methods[_i], .net = {&net}});

@@ -47,6 +47,13 @@ void lab_fail(const char *file, int line, int error, const char *format, ...)
 	_exit(EXIT_FAILURE);
 }
 
+unsigned int lab_patience_ms(void)
+{
+	const char *times = getenv("EGHOSTBUSTER_TEST_PATIENCE");
+
+	return 60000 * (times && atoi(times) > 0 ? (unsigned int)atoi(times) : 1);
+}
+
 uint64_t lab_now_ms(void)
 {
 	struct timespec now;

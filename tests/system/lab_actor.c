@@ -139,7 +139,7 @@ long lab_end(const struct lab_actor *actor)
 	struct pollfd ready = {.fd = actor->control, .events = POLLIN};
 	long result;
 
-	lab_require(poll(&ready, 1, LAB_PATIENCE_MS) == 1, "actor %d does not answer", actor->pid);
+	lab_require(poll(&ready, 1, (int)LAB_PATIENCE_MS) == 1, "actor %d does not answer", actor->pid);
 	lab_require(recv(actor->control, &result, sizeof(result), 0) == (ssize_t)sizeof(result), "actor %d has died",
 		    actor->pid);
 	return result;

@@ -331,7 +331,7 @@ static void drain(int fds[2], char **texts[2])
 	while (fds[0] >= 0 || fds[1] >= 0) {
 		struct pollfd ready[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
 
-		lab_require(lab_now_ms() < end && poll(ready, 2, LAB_PATIENCE_MS) > 0, "a command does not end");
+		lab_require(lab_now_ms() < end && poll(ready, 2, (int)LAB_PATIENCE_MS) > 0, "a command does not end");
 		for (int i = 0; i < 2; i++) {
 			char bytes[16384];
 			ssize_t n;
