@@ -2,7 +2,6 @@
 #include "load.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,36 +28,6 @@ const char *last_words_end(libbpf_print_fn_t before)
 {
 	libbpf_set_print(before);
 	return last_words;
-}
-
-int set_add(int map, const uint32_t *wanted, size_t count)
-{
-	uint8_t yes = 1;
-	int r = 0;
-
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = bpf_map_update_elem(map, &wanted[i], &yes, BPF_ANY);
-	return r;
-}
-
-static bool is_wanted(uint32_t key, const uint32_t *wanted, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (wanted[i] == key)
-			return true;
-	return false;
-}
-
-void set_keep(int map, const uint32_t *wanted, size_t count)
-{
-	uint32_t key, next;
-
-	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
-		key = next;
-		end = bpf_map_get_next_key(map, &key, &next);
-		if (!is_wanted(key, wanted, count))
-			bpf_map_delete_elem(map, &key);
-	}
 }
 
 uint64_t program_misses(const struct bpf_program *program)

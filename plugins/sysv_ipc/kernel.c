@@ -2,7 +2,6 @@
 #include "kernel.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +9,9 @@
 
 #include <bpf/bpf.h>
 
+#include "iterator.h"
+#include "load.h"
+#include "map.h"
 #include "sysv_ipc.skel.h"
 
 /* The forms in which the programs may load, the best first. */
@@ -23,18 +25,6 @@ static const struct form forms[] = {
 	{.users = false, .blocked = true},  /* lockdown=confidentiality: no bpf_probe_read_kernel() */
 	{.users = false, .blocked = false}, /* 5.8 */
 };
-
-static char last_words[512];
-
-/* libbpf prints pages while a form is tried that the kernel refuses; the last line is what a person may need. */
-static int last_words_keep(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_WARN) {
-		vsnprintf(last_words, sizeof(last_words), format, args);
-		last_words[strcspn(last_words, "\n")] = 0;
-	}
-	return 0;
-}
 
 static int form_load(const struct form *form, struct sysv_ipc_bpf **ret_skel)
 {
@@ -102,11 +92,11 @@ static int attach(struct sysv_kernel *kernel)
 
 int sysv_kernel_open(struct sysv_kernel *kernel, char *ret_why, size_t why_size)
 {
-	libbpf_print_fn_t printer = libbpf_set_print(last_words_keep);
+	libbpf_print_fn_t printer = last_words_begin();
 	struct sysv_kernel opened = {0};
+	const char *words;
 	int r = -EOPNOTSUPP;
 
-	last_words[0] = 0;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && r < 0; i++) {
 		r = form_load(&forms[i], &opened.skel);
 		opened.users = forms[i].users;
@@ -117,9 +107,9 @@ int sysv_kernel_open(struct sysv_kernel *kernel, char *ret_why, size_t why_size)
 		if (r < 0)
 			sysv_kernel_close(&opened);
 	}
-	libbpf_set_print(printer);
+	words = last_words_end(printer);
 	if (r < 0)
-		snprintf(ret_why, why_size, "%s", last_words);
+		snprintf(ret_why, why_size, "%s", words);
 	else
 		*kernel = opened;
 	return r;
@@ -136,53 +126,35 @@ void sysv_kernel_close(struct sysv_kernel *kernel)
 
 int sysv_kernel_scope(const struct sysv_kernel *kernel, bool scoped, const uint32_t *ipcns, size_t count)
 {
-	int map = bpf_map__fd(kernel->skel->maps.scope_ipcns), r = 0;
-	uint32_t key, next;
-	uint8_t yes = 1;
+	int map = bpf_map__fd(kernel->skel->maps.scope_ipcns), r = set_add(map, ipcns, count);
 
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = bpf_map_update_elem(map, &ipcns[i], &yes, BPF_ANY);
 	if (r < 0)
 		return r;
 	kernel->skel->bss->scoped = scoped;
-	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
-		bool wanted = false;
-
-		key = next;
-		end = bpf_map_get_next_key(map, &key, &next);
-		for (size_t i = 0; i < count; i++)
-			wanted |= ipcns[i] == key;
-		if (!wanted)
-			bpf_map_delete_elem(map, &key);
-	}
+	set_keep(map, ipcns, count);
 	return 0;
+}
+
+static bool is_of_pass(const void *key, const void *elder, void *pass)
+{
+	(void)key;
+	return ((const struct sysv_elder *)elder)->pass == *(const uint32_t *)pass;
 }
 
 /* With an entry of an earlier pass for each user of each namespace that there ever was, a full map would stay full. */
 static void elders_prune(const struct sysv_kernel *kernel)
 {
-	int map = bpf_map__fd(kernel->skel->maps.elders);
-	struct sysv_elder_key key, next;
-	struct sysv_elder elder;
-
-	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
-		key = next;
-		end = bpf_map_get_next_key(map, &key, &next);
-		if (bpf_map_lookup_elem(map, &key, &elder) == 0 && elder.pass != kernel->skel->bss->pass)
-			bpf_map_delete_elem(map, &key);
-	}
+	map_prune(bpf_map__fd(kernel->skel->maps.elders), sizeof(struct sysv_elder), is_of_pass,
+		  &kernel->skel->bss->pass);
 }
 
 int sysv_kernel_tasks(const struct sysv_kernel *kernel)
 {
-	int fd;
-
 	if (kernel->skel->bss->elders_full)
 		elders_prune(kernel);
 	kernel->skel->bss->elders_full = 0;
 	kernel->skel->bss->pass++;
-	fd = bpf_iter_create(bpf_link__fd(kernel->skel->links.sysv_tasks));
-	return fd < 0 ? -errno : fd;
+	return iterator_open(kernel->skel->links.sysv_tasks);
 }
 
 void sysv_kernel_clock(const struct sysv_kernel *kernel, uint64_t wall_offset_ns)
@@ -206,21 +178,24 @@ bool sysv_kernel_elder(const struct sysv_kernel *kernel, uint32_t ipcns, uint32_
 	return true;
 }
 
+/* It writes nothing: what it found is in the map that it walks over. */
+static int nothing_take(const void *record, void *arg)
+{
+	(void)record;
+	(void)arg;
+	return -EPROTO;
+}
+
 int sysv_kernel_answer(const struct sysv_kernel *kernel)
 {
-	char nothing[64];
-	int fd, r = 0;
+	int fd, r;
 
 	if (!kernel->users)
 		return 0;
-	fd = bpf_iter_create(bpf_link__fd(kernel->objects));
+	fd = iterator_open(kernel->objects);
 	if (fd < 0)
-		return -errno;
-	for (ssize_t got = 1; got; got = read(fd, nothing, sizeof(nothing)))
-		if (got < 0 && errno != EAGAIN) {
-			r = -errno;
-			break;
-		}
+		return fd;
+	r = iterator_read(fd, 1, UINT64_MAX, nothing_take, NULL);
 	close(fd);
 	return r;
 }
@@ -231,18 +206,9 @@ int sysv_kernel_departed(const struct sysv_kernel *kernel, uint64_t pid, struct 
 }
 
 void sysv_kernel_departed_prune(const struct sysv_kernel *kernel,
-				bool (*keep)(uint64_t pid, const struct sysv_departed *departed, void *arg), void *arg)
+				bool (*keep)(const void *pid, const void *departed, void *arg), void *arg)
 {
-	static struct sysv_departed departed; /* one thread, never re-entered */
-	int map = bpf_map__fd(kernel->skel->maps.departed);
-	uint64_t key, next;
-
-	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
-		key = next;
-		end = bpf_map_get_next_key(map, &key, &next);
-		if (bpf_map_lookup_elem(map, &key, &departed) == 0 && !keep(key, &departed, arg))
-			bpf_map_delete_elem(map, &key);
-	}
+	map_prune(bpf_map__fd(kernel->skel->maps.departed), sizeof(struct sysv_departed), keep, arg);
 }
 
 int sysv_kernel_creator_take(const struct sysv_kernel *kernel, const struct sysv_creator_key *key,
@@ -255,18 +221,15 @@ int sysv_kernel_creator_take(const struct sysv_kernel *kernel, const struct sysv
 	return r;
 }
 
+static bool ended_since(const void *key, const void *creator, void *before_ns)
+{
+	(void)key;
+	return ((const struct sysv_creator *)creator)->gone.ended_ns >= *(const uint64_t *)before_ns;
+}
+
 void sysv_kernel_creators_prune(const struct sysv_kernel *kernel, uint64_t before_ns)
 {
-	static struct sysv_creator creator; /* one thread, never re-entered */
-	int map = bpf_map__fd(kernel->skel->maps.creators);
-	struct sysv_creator_key key, next;
-
-	for (int end = bpf_map_get_next_key(map, NULL, &next); end == 0;) {
-		key = next;
-		end = bpf_map_get_next_key(map, &key, &next);
-		if (bpf_map_lookup_elem(map, &key, &creator) == 0 && creator.gone.ended_ns < before_ns)
-			bpf_map_delete_elem(map, &key);
-	}
+	map_prune(bpf_map__fd(kernel->skel->maps.creators), sizeof(struct sysv_creator), ended_since, &before_ns);
 }
 
 uint64_t sysv_kernel_missed(const struct sysv_kernel *kernel)

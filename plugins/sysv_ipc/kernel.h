@@ -44,9 +44,9 @@ int sysv_kernel_answer(const struct sysv_kernel *kernel);
 
 int sysv_kernel_departed(const struct sysv_kernel *kernel, uint64_t pid, struct sysv_departed *ret_departed);
 
-/* Forgets those for whom `keep` says no. */
+/* Forgets those for whom `keep`, which gets a uint64_t and a struct sysv_departed, says no. */
 void sysv_kernel_departed_prune(const struct sysv_kernel *kernel,
-				bool (*keep)(uint64_t pid, const struct sysv_departed *departed, void *arg), void *arg);
+				bool (*keep)(const void *pid, const void *departed, void *arg), void *arg);
 
 /* Who may have made a set or a queue and has ended since; the kernel's side forgets it. -ENOENT. */
 int sysv_kernel_creator_take(const struct sysv_kernel *kernel, const struct sysv_creator_key *key,

@@ -166,12 +166,13 @@ bool sysv_person_is(const struct sysv_person *person, const struct sysv_departed
 	return person->number == gone->tgid && person->start_ticks == gone->start_ns / TICK_NS;
 }
 
-static bool departed_keep(uint64_t pid, const struct sysv_departed *gone, void *arg)
+static bool departed_keep(const void *pid, const void *departed, void *arg)
 {
+	const struct sysv_departed *gone = departed;
 	const struct sysv_people *people = arg;
 	struct sysv_person *person;
 
-	HASH_FIND(hh, people->head, &pid, sizeof(pid), person);
+	HASH_FIND(hh, people->head, pid, sizeof(uint64_t), person);
 	return (person && !person->described) || gone->ended_ns >= people->last_ns;
 }
 

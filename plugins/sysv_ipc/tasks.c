@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tasks.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "array.h"
+#include "iterator.h"
 
 int sysv_tasks_begin(struct sysv_tasks *tasks, const struct sysv_kernel *kernel)
 {
@@ -20,30 +21,18 @@ int sysv_tasks_begin(struct sysv_tasks *tasks, const struct sysv_kernel *kernel)
 	return 0;
 }
 
-static int grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size)
+static int sighting_take(const void *record, void *arg)
 {
-	void **items = items_pointer, *grown;
-	size_t wanted = *capacity ? *capacity * 2 : 64;
-
-	if (count < *capacity)
-		return 0;
-	grown = reallocarray(*items, wanted, item_size);
-	if (!grown)
-		return -ENOMEM;
-	*items = grown;
-	*capacity = wanted;
-	return 0;
-}
-
-static int sighting_take(struct sysv_tasks *tasks, const struct sysv_sighting *seen)
-{
+	const struct sysv_sighting *seen = record;
+	struct sysv_tasks *tasks = arg;
 	int r = 0;
 
 	if (seen->flags & SYSV_NAMESPACE)
-		r = grow(&tasks->namespaces, &tasks->namespace_capacity, tasks->namespace_count,
-			 sizeof(*tasks->namespaces));
+		r = array_room(&tasks->namespaces, &tasks->namespace_capacity, tasks->namespace_count,
+			       sizeof(*tasks->namespaces));
 	if (r == 0 && seen->flags & SYSV_BLOCKED)
-		r = grow(&tasks->blocked, &tasks->blocked_capacity, tasks->blocked_count, sizeof(*tasks->blocked));
+		r = array_room(&tasks->blocked, &tasks->blocked_capacity, tasks->blocked_count,
+			       sizeof(*tasks->blocked));
 	if (r < 0)
 		return r;
 	if (seen->flags & SYSV_NAMESPACE) {
@@ -72,43 +61,9 @@ static int blocked_compare(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static uint64_t clock_read(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
-/* The records until the end or `until_ns`: as sysv_tasks_read(). */
-static int records_read(struct sysv_tasks *tasks, uint64_t until_ns)
-{
-	static struct sysv_sighting seen[512]; /* one thread, never re-entered */
-
-	do {
-		ssize_t got = read(tasks->fd, seen, sizeof(seen));
-
-		if (got == 0)
-			return 0;
-		if (got < 0 && errno == EAGAIN) /* it walked many tasks without a word, and goes on */
-			continue;
-		if (got < 0)
-			return -errno;
-		if ((size_t)got % sizeof(seen[0]))
-			return -EPROTO;
-		for (size_t i = 0; i < (size_t)got / sizeof(seen[0]); i++) {
-			int r = sighting_take(tasks, &seen[i]);
-
-			if (r < 0)
-				return r;
-		}
-	} while (clock_read() < until_ns);
-	return 1;
-}
-
 int sysv_tasks_read(struct sysv_tasks *tasks, uint64_t until_ns)
 {
-	int r = records_read(tasks, until_ns);
+	int r = iterator_read(tasks->fd, sizeof(struct sysv_sighting), until_ns, sighting_take, tasks);
 
 	if (r == 1)
 		return r;

@@ -11,6 +11,7 @@
 
 #include "iterator.h"
 #include "load.h"
+#include "map.h"
 #include "tcp_close_wait.skel.h"
 
 /* The forms in which the programs may load, the best first. */
