@@ -101,7 +101,8 @@ struct cw {
 	const struct cw_config *config;
 	uint64_t timeout_ns; /* the shortest that any rule gives */
 	struct cw_kernel kernel;
-	bool destroys; /* some way to destroy a socket was found; else ghosts are only reported */
+	bool getfd_refused; /* the kernel lets nobody duplicate descriptors, as was seen */
+	bool destroys;      /* some way to destroy a socket was found; else ghosts are only reported */
 	struct cw_known_table known;
 	struct cw_agenda agenda;
 	struct cw_sweep sweep;

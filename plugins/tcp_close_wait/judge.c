@@ -96,6 +96,9 @@ static void holders_judge(struct cw *cw, struct cw_finding *finding)
 		return;
 	}
 	finding->policy = cw_policy_of(cw->config, cw->host, seen, owners, alive);
+	if (finding->policy.action == CW_ACTION_SHUTDOWN && cw->getfd_refused &&
+	    cw->config->shutdown_refused == CW_REFUSED_DESTROY)
+		finding->policy.action = CW_ACTION_DESTROY;
 	if (finding->policy.action == CW_ACTION_DESTROY && !cw->destroys)
 		finding->policy.action = CW_ACTION_REPORT;
 	finding->reason = pause_judge(cw, finding, flags);

@@ -8,6 +8,7 @@
 
 static const char *const actions[] = {
 	[CW_ACTION_REPORT] = "report", [CW_ACTION_SHUTDOWN] = "shutdown", [CW_ACTION_DESTROY] = "destroy", NULL};
+static const char *const refusals[] = {[CW_REFUSED_REPORT] = "report", [CW_REFUSED_DESTROY] = "destroy", NULL};
 static const char *const methods[] = {
 	[CW_METHOD_AUTO] = "auto", [CW_METHOD_ITERATOR] = "iterator", [CW_METHOD_SOCK_DIAG] = "sock_diag", NULL};
 static const char *const classes[] = {[CW_CLASS_NEVER_LOOKED] = "never-looked",
@@ -44,6 +45,8 @@ const struct gb_option cw_options[CW_OPTION_COUNT] = {
 			   "how long in CLOSE_WAIT, and silent, before a socket is a ghost"),
 	GB_OPTION_ENUM("action", struct cw_config, action, "destroy", actions,
 		       "destroy: reset the connection; shutdown: end it gently; report: only tell"),
+	GB_OPTION_ENUM("shutdown_refused", struct cw_config, shutdown_refused, "report", refusals,
+		       "instead of a shutdown where the kernel refuses pidfd_getfd, as under Yama ptrace_scope 3"),
 	GB_OPTION_ENUM(
 		"method", struct cw_config, method, "auto", methods,
 		"iterator: judge and destroy under the socket's lock (Linux 6.5); sock_diag: read again, then SOCK_DESTROY"),

@@ -13,6 +13,8 @@
 
 enum cw_action { CW_ACTION_REPORT, CW_ACTION_SHUTDOWN, CW_ACTION_DESTROY };
 
+enum cw_refused { CW_REFUSED_REPORT, CW_REFUSED_DESTROY };
+
 enum cw_peer_probe { CW_PROBE_AUTO, CW_PROBE_ALWAYS, CW_PROBE_NEVER };
 
 enum cw_class { CW_CLASS_NEVER_LOOKED, CW_CLASS_STUCK_READER, CW_CLASS_LEAKED_AFTER_EOF, CW_CLASS_UNACCEPTED };
@@ -31,9 +33,10 @@ struct cw_rule {
 
 struct cw_config {
 	uint64_t timeout_ns;
-	int32_t action;     /* enum cw_action */
-	int32_t method;     /* enum cw_method */
-	int32_t peer_probe; /* enum cw_peer_probe */
+	int32_t action;           /* enum cw_action */
+	int32_t shutdown_refused; /* enum cw_refused */
+	int32_t method;           /* enum cw_method */
+	int32_t peer_probe;       /* enum cw_peer_probe */
 	uint64_t probe_interval_ns;
 	int64_t probe_count;
 	int64_t max_tracked;
@@ -47,7 +50,7 @@ struct cw_policy {
 	uint32_t line; /* of the rule in the file; 0: no rule matched */
 };
 
-#define CW_OPTION_COUNT 8
+#define CW_OPTION_COUNT 9
 extern const struct gb_option cw_options[CW_OPTION_COUNT];
 
 /* The shortest timeout that any rule gives: nothing can be due before it. */

@@ -37,21 +37,30 @@ static int duplicate_check(int fd, const struct cw_proof *proof, struct gb_reap_
 	return 0;
 }
 
+static void refused_set(struct cw *cw, struct gb_reap_item *item, int error)
+{
+	cw->getfd_refused |= error == -EPERM;
+	if (error != -EPERM)
+		cw_item_set(item, GB_FAILED, error, "pidfd_getfd");
+	else if (cw->config->shutdown_refused == CW_REFUSED_DESTROY)
+		cw_item_set(item, GB_SPARED, 0, "shutdown-refused"); /* and destroyed when it is judged again */
+	else
+		cw_item_set(item, GB_FAILED, error,
+			    "pidfd_getfd is refused, as under Yama ptrace_scope 3: set action or shutdown_refused = "
+			    "\"destroy\"");
+}
+
 void cw_release_by_shutdown(struct cw *cw, struct gb_reap_item *item)
 {
 	const struct cw_proof *proof = item->proof;
 	int fd = cw_duplicate_open(proof->pid, proof->fd);
 
-	(void)cw;
 	if (fd == -EBADF || fd == -ESRCH) { /* the holder closed it, or has ended */
 		cw_item_set(item, GB_HEALED, 0, NULL);
 		return;
 	}
 	if (fd < 0) {
-		cw_item_set(item, GB_FAILED, fd,
-			    fd == -EPERM
-				    ? "pidfd_getfd is refused, as under Yama ptrace_scope 3: set action = \"destroy\""
-				    : "pidfd_getfd");
+		refused_set(cw, item, fd);
 		return;
 	}
 	if (duplicate_check(fd, proof, item) == 0) {

@@ -142,8 +142,10 @@ START_TEST(shutdown_that_is_refused_touches_nothing)
 	if (iterator) {
 		event = lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.failed", .remote = half.remote));
 		ck_assert_int_eq(json_integer_value(json_object_get(event, "errno")), EPERM);
-		ck_assert_str_eq(json_string_value(json_object_get(event, "message")),
-				 "pidfd_getfd is refused, as under Yama ptrace_scope 3: set action = \"destroy\"");
+		ck_assert_str_eq(
+			json_string_value(json_object_get(event, "message")),
+			"pidfd_getfd is refused, as under Yama ptrace_scope 3: set action or shutdown_refused = "
+			"\"destroy\"");
 	} else {
 		lab_daemon_expect(&daemon,
 				  LAB_MATCH(.event = "ghost.spared", .reason = "not-examined", .remote = half.remote));
@@ -154,6 +156,29 @@ START_TEST(shutdown_that_is_refused_touches_nothing)
 	ck_assert_int_eq(lab_must(&scene.server, deed_send, half.server_fd, 100, 0), 100);
 	lab_must(&scene.server, deed_close, half.server_fd);
 	ck_assert_int_eq(lab_must(&scene.client, deed_read_to_end, half.client_fd, 0), 100);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
+START_TEST(shutdown_that_is_refused_may_be_a_destroy)
+{
+	struct lab_connection leak;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	const json_t *event;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){.timeout = "1s",
+					     .method = lab_method(0),
+					     .options = "action = \"shutdown\"; shutdown_refused = \"destroy\";",
+					     .no_getfd = true,
+					     .net = {&scene.net}});
+	lab_scene_leak(&scene, &leak);
+	lab_daemon_expect(&daemon,
+			  LAB_MATCH(.event = "ghost.spared", .reason = "shutdown-refused", .remote = leak.remote));
+	event = lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = leak.remote));
+	ck_assert_str_eq(json_string_value(json_object_get(event, "action")), "destroy");
 	lab_daemon_stop(&daemon);
 }
 END_TEST
@@ -191,6 +216,7 @@ int main(void)
 	tcase_add_loop_test(tcase, the_class_names_the_bug, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, shutdown_delivers_every_byte_and_a_clean_end, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, shutdown_that_is_refused_touches_nothing, 0, LAB_METHOD_COUNT);
+	tcase_add_test(tcase, shutdown_that_is_refused_may_be_a_destroy);
 	tcase_add_loop_test(tcase, many_rules_and_a_half_closed_stream_survive, 0, LAB_METHOD_COUNT);
 	return lab_main(suite);
 }
