@@ -199,6 +199,7 @@ void cw_resource_format(const struct cw_tuple *tuple, char *text, size_t size);
 /* What is told to the host about one suspect. */
 struct cw_finding {
 	const struct cw_observation *seen;
+	struct cw_known *known;        /* NULL: it is not known yet */
 	const struct cw_holding *held; /* may be NULL */
 	size_t held_count;
 	struct cw_policy policy;

@@ -103,10 +103,10 @@ static const char *action_name(enum cw_action action)
 	return "report";
 }
 
-static uint32_t evidence_fill(const struct cw_finding *finding, const struct cw_known *known, uint32_t processes,
-			      struct gb_field *list)
+static uint32_t evidence_fill(const struct cw_finding *finding, uint32_t processes, struct gb_field *list)
 {
 	const struct cw_observation *seen = finding->seen;
+	const struct cw_known *known = finding->known;
 	uint32_t count = 0;
 
 	list[count++] =
@@ -134,8 +134,10 @@ static uint32_t evidence_fill(const struct cw_finding *finding, const struct cw_
 
 static int known_note(struct cw *cw, const struct cw_finding *finding, uint32_t processes)
 {
-	struct cw_known *known = cw_known_add(&cw->known, finding->seen->cookie);
+	struct cw_known *known = finding->known;
 
+	if (!known)
+		known = cw_known_add(&cw->known, finding->seen->cookie);
 	if (!known)
 		return -ENOMEM;
 	known->sock = finding->seen->sock;
@@ -162,8 +164,7 @@ void cw_report(struct cw *cw, const struct cw_finding *finding)
 		.age_ns = finding->seen->age_ns,
 		.ns = {.kind = GB_NS_NET, .inode = finding->seen->tuple.netns, .socket_fd = -1},
 		.evidence = evidence,
-		.evidence_count =
-			evidence_fill(finding, cw_known_find(&cw->known, finding->seen->cookie), processes, evidence),
+		.evidence_count = evidence_fill(finding, processes, evidence),
 		.holders = holders,
 		.holder_count = processes < GB_HOLDERS_MAX ? processes : GB_HOLDERS_MAX,
 		.proof = &proof,

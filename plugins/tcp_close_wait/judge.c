@@ -57,9 +57,11 @@ static const char *pause_judge(struct cw *cw, struct cw_finding *finding, uint32
 	uint64_t now = cw->sweep.started_ns, timeout_ns = finding->policy.timeout_ns;
 	uint64_t continued_ns = cw_holders_continued(finding->held, finding->held_count);
 	const char *reason = cw_paused_reason(flags);
-	struct cw_known *known = reason ? cw_known_add(&cw->known, finding->seen->cookie)
-					: cw_known_find(&cw->known, finding->seen->cookie);
+	struct cw_known *known;
 
+	if (reason && !finding->known)
+		finding->known = cw_known_add(&cw->known, finding->seen->cookie);
+	known = finding->known;
 	if (known && reason)
 		known->paused = true;
 	if (reason)
@@ -151,7 +153,8 @@ void cw_judge_seen(struct cw *cw, const struct cw_observation *seen)
 	uint64_t now = cw->sweep.started_ns, slack_ns = cw->kernel.slack_ns;
 	struct cw_known *known = cw_known_find(&cw->known, seen->cookie);
 	enum cw_verdict verdict = cw_judge(seen, cw->timeout_ns, slack_ns);
-	struct cw_finding finding = {.seen = seen, .policy = cw_policy_of(cw->config, cw->host, seen, NULL, 0)};
+	struct cw_finding finding = {
+		.seen = seen, .known = known, .policy = cw_policy_of(cw->config, cw->host, seen, NULL, 0)};
 
 	if (known)
 		known->seen_ns = now;

@@ -188,6 +188,7 @@ static void namespace_spare(struct cw *cw, uint32_t netns)
 		seen.tuple = suspect.tuple;
 		seen.age_ns = cw->sweep.started_ns - suspect.since_ns;
 		cw_report(cw, &(struct cw_finding){.seen = &seen,
+						   .known = cw_known_find(&cw->known, suspect.cookie),
 						   .policy = {.timeout_ns = cw->timeout_ns},
 						   .reason = "netns-unreachable",
 						   .due_ns = cw->sweep.started_ns + cw->timeout_ns});
