@@ -253,7 +253,7 @@ START_TEST(an_interrupted_probe_is_tidied_up_after)
 	setup.timeout = "2s"; /* each second an answer: never silent for so long before it is tidied up */
 	lab_daemon_start(&daemon, &setup);
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "peer-alive", .remote = half.remote));
-	keepalive_same(keepalive_read(&scene.server, half.server_fd), before);
+	keepalive_put_back(&scene.server, half.server_fd, before);
 	lab_daemon_stop(&daemon);
 }
 END_TEST

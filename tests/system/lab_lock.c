@@ -215,13 +215,20 @@ static unsigned int locks_count(const char *path, bool waiting)
 	return count;
 }
 
-bool lab_lock_releases(const struct lab_daemon *daemon)
+bool lab_lock_may_release(const struct lab_daemon *daemon)
 {
 	json_t *status = lab_daemon_ask(daemon, "status", NULL);
 	_cleanup_free_ char *text = json_dumps(status, 0);
 	bool releases = text && strstr(text, "releases what leaked");
 
 	json_decref(status);
+	return releases;
+}
+
+bool lab_lock_releases(const struct lab_daemon *daemon)
+{
+	bool releases = lab_lock_may_release(daemon);
+
 	if (!releases) {
 		printf("not on this kernel: releasing locks\n");
 		fflush(stdout);

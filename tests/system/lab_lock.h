@@ -44,7 +44,8 @@ long deed_map(const long *args);       /* fd: mapped, then closed */
 long deed_new_pidns(const long *args); /* the next children live in a pid namespace of their own */
 
 /* Whether this kernel can release locks, or only tell of them: where mappings cannot be looked at, before 5.13. */
-bool lab_lock_releases(const struct lab_daemon *daemon);
+bool lab_lock_may_release(const struct lab_daemon *daemon);
+bool lab_lock_releases(const struct lab_daemon *daemon); /* says "not on this kernel", for a test that ends upon it */
 
 /* The locks on the file, from /proc/locks; the waiting ones are not counted. */
 unsigned int lab_lock_count(const char *path);
