@@ -275,13 +275,45 @@ static json_t *nth(const struct lab_daemon *daemon, unsigned int n, const struct
 	return NULL;
 }
 
+#define STORY_MAX 6000
+
+static bool was_reaped(const struct lab_daemon *daemon, const char *id)
+{
+	const json_t *event;
+	size_t i;
+
+	json_array_foreach(daemon->events, i, event) if (member_is(event, "id", id) &&
+							 member_is(event, "event", "ghost.reaped")) return true;
+	return false;
+}
+
+/* The journal without what was reaped, of which there may be hundreds: the end of it. */
+static char *story_of(const struct lab_daemon *daemon)
+{
+	json_t *story = json_array(), *event;
+	char *text;
+	size_t i;
+
+	json_array_foreach(daemon->events, i, event)
+	{
+		const char *id = json_string_value(json_object_get(event, "id"));
+
+		if (!id || !was_reaped(daemon, id))
+			json_array_append(story, event);
+	}
+	text = json_dumps(story, JSON_COMPACT);
+	json_decref(story);
+	return text;
+}
+
 static void fail_with_story(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found)
 {
-	char *events = json_dumps(daemon->events, JSON_COMPACT);
+	char *events = story_of(daemon);
 	size_t length = strlen(events);
 
-	lab_fail(__FILE__, __LINE__, 0, "waited in vain for %s (%u, found %u); it said:\n%s\njournal: %s", what, wanted,
-		 found, daemon->said, length > 3000 ? events + length - 3000 : events);
+	lab_fail(__FILE__, __LINE__, 0,
+		 "waited in vain for %s (%u, found %u); it said:\n%s\njournal, without what was reaped: %s", what,
+		 wanted, found, daemon->said, length > STORY_MAX ? events + length - STORY_MAX : events);
 }
 
 json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const struct lab_match *match)
