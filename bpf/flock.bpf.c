@@ -16,6 +16,7 @@
 #define SIGNAL_STOP_STOPPED 0x00000001
 #define PF_FROZEN 0x00010000   /* before 6.1 */
 #define TASK_FROZEN 0x00008000 /* from 6.1 */
+#define TICK_NS 10000000       /* at most: HZ is at least 100 */
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -40,6 +41,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct fl_bucket);
 } acquisitions SEC(".maps");
+
+/* By kind, as the programs of both may be at work on one processor. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, FL_OFD + 1);
+	__type(key, __u32);
+	__type(value, struct fl_slot);
+} drafts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -70,6 +79,11 @@ struct {
 static __always_inline struct task_struct *current_task(void)
 {
 	return has_task_btf ? bpf_get_current_task_btf() : (struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline __u64 tick_now(void)
+{
+	return has_task_btf ? bpf_jiffies64() : 0;
 }
 
 static __always_inline void exe_fill(struct fl_exe *exe, struct task_struct *task)
@@ -122,26 +136,51 @@ static __always_inline struct fl_slot *slot_free(struct fl_bucket *bucket)
 	return NULL;
 }
 
+/* Built aside, and from nothing that another writer of the slot may change meanwhile: two at one slot leave no record, but
+ * never one that looks whole with the taker of the other's lock. */
+static __always_inline void slot_fill(struct fl_slot *slot, __u64 file, __u8 kind, struct task_struct *leader)
+{
+	struct task_struct *task = current_task(), *parent = TASK_FIELD(task, real_parent);
+	bool known = slot->file == file && slot->kind == kind && slot->taken_ns;
+	__u32 index = kind;
+	struct fl_slot *fresh = bpf_map_lookup_elem(&drafts, &index);
+
+	if (!fresh)
+		return;
+	fresh->several = kind == FL_OFD && known && (slot->several || slot->taker.tgid != TASK_FIELD(leader, tgid));
+	slot->taken_ns = 0;
+	fresh->file = file;
+	fresh->kind = kind;
+	process_fill(&fresh->taker, leader);
+	process_fill(&fresh->parent, TASK_FIELD(parent, group_leader));
+	fresh->facts = fl_slot_facts(fresh);
+	fresh->tick = tick_now();
+	fresh->taken_ns = fresh->clock_ns = bpf_ktime_get_ns();
+	fresh->check = fl_slot_check(fresh);
+	*slot = *fresh;
+}
+
+/*
+ * Released, and taken by the same process within the same tick of the clock, in a loop perhaps: neither clock nor parent are
+ * asked again. Of its time only the tick is known, and its end is taken: later than it was is safe, as who was born
+ * meanwhile counts as older than the taking, and the lock as younger.
+ */
+static __always_inline bool slot_again(struct fl_slot *slot, __u64 file, __u8 kind, struct task_struct *leader)
+{
+	if (!has_task_btf || slot->taken_ns || slot->tick != tick_now() || slot->several || slot->file != file ||
+	    slot->kind != kind || !process_is(&slot->taker, leader))
+		return false;
+	slot->taken_ns = slot->clock_ns + TICK_NS;
+	slot->check = fl_slot_check(slot);
+	return true;
+}
+
 static __always_inline void slot_take(struct fl_slot *slot, __u64 file, __u8 kind)
 {
 	struct task_struct *task = current_task(), *leader = TASK_FIELD(task, group_leader);
-	struct task_struct *parent = TASK_FIELD(task, real_parent), *parent_leader = TASK_FIELD(parent, group_leader);
-	bool same = slot->file == file && slot->kind == kind && process_is(&slot->taker, leader) &&
-		    process_is(&slot->parent, parent_leader);
-	bool several = kind == FL_OFD && slot->file == file && slot->kind == kind && slot->taken_ns &&
-		       (slot->several || slot->taker.tgid != TASK_FIELD(leader, tgid));
 
-	if (!same || several != slot->several) {
-		slot->taken_ns = 0;
-		slot->file = file;
-		slot->kind = kind;
-		slot->several = several;
-		process_fill(&slot->taker, leader);
-		process_fill(&slot->parent, parent_leader);
-		slot->facts = fl_slot_facts(slot);
-	}
-	slot->taken_ns = bpf_ktime_get_ns();
-	slot->check = fl_slot_check(slot);
+	if (!slot_again(slot, file, kind, leader))
+		slot_fill(slot, file, kind, leader);
 }
 
 static __always_inline struct fl_bucket *bucket_of(struct inode *inode)
@@ -206,6 +245,7 @@ static __always_inline void wait_add(struct inode *inode, struct file_lock *lock
 	}
 	wait.count++;
 	wait.type = LOCK_FIELD(lock, type);
+	wait.file = (__u64)LOCK_FIELD(lock, file);
 	wait.start = kind == FL_FLOCK ? 0 : lock->fl_start;
 	wait.end = kind == FL_FLOCK ? FL_END_OF_FILE : lock->fl_end;
 	bpf_get_current_comm(wait.comm, sizeof(wait.comm));
@@ -246,7 +286,9 @@ int BPF_PROG(posix_track, struct inode *inode, struct file_lock *lock, int error
 	if (!inode || !lock)
 		return 0;
 	flags = LOCK_FIELD(lock, flags);
-	ofd = flags & FL_KERNEL_OFDLCK;
+	file = (__u64)LOCK_FIELD(lock, file);
+	/* The last close of an open file drops its locks without that flag, but in the name of the file. */
+	ofd = flags & FL_KERNEL_OFDLCK || (flags & FL_KERNEL_CLOSE && (__u64)LOCK_FIELD(lock, owner) == file);
 	if (live_waits && error != FL_KERNEL_DEFERRED && LOCK_FIELD(lock, type) != FL_UNLOCK)
 		wait_end(inode, 1);
 	if (error == 0 && !ofd)
@@ -257,7 +299,6 @@ int BPF_PROG(posix_track, struct inode *inode, struct file_lock *lock, int error
 		wait_add(inode, lock, ofd ? FL_OFD : FL_POSIX, error);
 		return 0;
 	}
-	file = (__u64)LOCK_FIELD(lock, file);
 	if (LOCK_FIELD(lock, type) != FL_UNLOCK)
 		acquisition_add(inode, file, FL_OFD);
 	else if (flags & FL_KERNEL_CLOSE || (lock->fl_start == 0 && lock->fl_end == FL_END_OF_FILE))
@@ -293,12 +334,20 @@ static __always_inline void holding_fill(struct fl_record *record, struct task_s
 	record->born_ns = leader->start_time;
 	record->magic = file->f_inode->i_sb->s_magic;
 	record->tgid = task->tgid;
-	record->ppid = leader->real_parent->tgid;
 	record->flags = holding_flags(leader);
 	record->exe.inode = exe->f_inode->i_ino;
 	record->exe.dev = exe->f_inode->i_sb->s_dev;
 	record->exe.name = fl_exe_name(exe->f_path.dentry->d_name.hash, exe->f_path.dentry->d_name.len,
 				       exe->f_path.dentry->d_parent->d_inode->i_ino);
+}
+
+static __always_inline bool closes_on_exec(struct task_struct *task, __u32 fd)
+{
+	unsigned long word = 0, *words = task->files->fdt->close_on_exec;
+
+	if (can_walk)
+		bpf_probe_read_kernel(&word, sizeof(word), words + fd / 64);
+	return word >> (fd % 64) & 1;
 }
 
 /* The member lists of a lock are walked by address, as nobody can hold their lock here: what is read may be torn, which
@@ -434,6 +483,8 @@ int flock_look(struct bpf_iter__task_file *ctx)
 	holding_fill(&record, task, file);
 	record.fd = (__s32)ctx->fd;
 	record.table = (__u64)task->files;
+	if (closes_on_exec(task, ctx->fd))
+		record.flags |= FL_CLOSES_ON_EXEC;
 	/* One reference is the iterator's. */
 	record.refs = bpf_core_field_exists(file->f_ref) ? file->f_ref.refcnt.counter : file->f_count.counter - 1;
 	if (bpf_seq_write(seq, &record, sizeof(record)))

@@ -53,12 +53,13 @@ struct fl_process {
  */
 struct fl_slot {
 	__u64 file;     /* the address of the struct file; with `kind` the identity */
-	__u64 taken_ns; /* CLOCK_MONOTONIC; of the newest acquisition; 0: the slot is free */
+	__u64 taken_ns; /* CLOCK_MONOTONIC; of the newest acquisition, or a little later; 0: the slot is free */
 	__u64 facts;    /* digest of all below */
 	__u64 check;    /* of all above */
 	__u8 kind;      /* FL_FLOCK, FL_OFD */
 	__u8 several;   /* FL_OFD: ranges were taken by different processes */
 	__u16 reserved[3];
+	__u64 tick, clock_ns; /* of the last time that the clock was read: jiffies, and CLOCK_MONOTONIC */
 	struct fl_process taker, parent;
 };
 
@@ -81,6 +82,7 @@ struct fl_wait {
 	__u64 start_ns; /* CLOCK_BOOTTIME, of the process */
 	__u64 count;
 	__s64 start, end; /* the range asked for, POSIX and OFD */
+	__u64 file;       /* the address of the open file by which it asked */
 	__s32 tgid;
 	__u8 type; /* FL_READ, FL_WRITE */
 	__u8 kind;
@@ -97,7 +99,12 @@ struct fl_inode {
 /* What a look writes, records of one size. */
 enum fl_record_tag { FL_RECORD_HOLDING = 1, FL_RECORD_LOCK, FL_RECORD_WAITER, FL_RECORD_MORE };
 
-enum fl_holding_flag { FL_HOLDER_STOPPED = 1 << 0, FL_HOLDER_TRACED = 1 << 1, FL_HOLDER_FROZEN = 1 << 2 };
+enum fl_holding_flag {
+	FL_HOLDER_STOPPED = 1 << 0,
+	FL_HOLDER_TRACED = 1 << 1,
+	FL_HOLDER_FROZEN = 1 << 2,
+	FL_CLOSES_ON_EXEC = 1 << 3, /* of the descriptor */
+};
 
 struct fl_record {
 	__u32 tag; /* enum fl_record_tag; FL_RECORD_MORE: this inode has more locks than a look shows */
@@ -114,14 +121,13 @@ struct fl_record {
 	__s32 tgid; /* holding; lock, waiter: who asked, 0 or negative: not known */
 	__s32 fd;   /* holding: -1 for a mapping */
 	__u32 flags;
-	__s32 ppid; /* holding: the parent of now */
-	__u8 kind, type, reserved[6];
+	__u8 kind, type, reserved[10];
 };
 
 _Static_assert(sizeof(struct fl_process) == 64, "shared with the kernel");
-_Static_assert(sizeof(struct fl_slot) == 168, "shared with the kernel");
+_Static_assert(sizeof(struct fl_slot) == 184, "shared with the kernel");
 _Static_assert(sizeof(struct fl_wait_key) == 24, "shared with the kernel");
-_Static_assert(sizeof(struct fl_wait) == 72, "shared with the kernel");
+_Static_assert(sizeof(struct fl_wait) == 80, "shared with the kernel");
 _Static_assert(sizeof(struct fl_record) == 128, "shared with the kernel");
 
 static inline __attribute__((always_inline)) __u32 fl_bucket_of(__u64 inode, __u32 dev, __u32 mask)
@@ -192,11 +198,15 @@ static inline bool fl_conflicts(__u8 type, __s64 start, __s64 end, __u8 asked, _
 
 /* How a process came to hold the lock. */
 enum fl_way {
-	FL_WAY_TOOK,    /* it asked for the lock */
-	FL_WAY_FOR_IT,  /* the parent of the one that asked: flock(1) took it for a shell */
-	FL_WAY_SHARED,  /* had the file before the lock was taken, or received it since */
-	FL_WAY_FORKED,  /* born after, runs what the taker or its parent ran */
-	FL_WAY_EXECED,  /* born after, runs something else */
+	FL_WAY_TOOK,   /* it asked for the lock */
+	FL_WAY_FOR_IT, /* the parent of the one that asked: flock(1) took it for a shell */
+	/* The kernel keeps no record of who inherited a descriptor and who was sent it over a socket. What tells them apart is
+	 * only what an exec would have ended. */
+	FL_WAY_SHARED,   /* born before: had the file already, or received it since */
+	FL_WAY_FORKED,   /* born after, runs what the taker or its parent ran: forked, or received */
+	FL_WAY_EXECED,   /* born after, runs something else: forked and exec'ed, or received */
+	FL_WAY_RECEIVED, /* the same, but the descriptor would not have survived the exec: received, or marked so since */
+	FL_WAY_MAPPED,   /* the same, of a mapping, which no exec leaves: mapped by this very program */
 	FL_WAY_UNKNOWN, /* some fact is missing */
 };
 
@@ -217,6 +227,8 @@ enum fl_verdict {
 	FL_PARENT_HOLDS,
 	FL_HOLDER_OLDER,
 	FL_SAME_PROGRAM,
+	FL_HOLDER_USES, /* it received the file, or mapped it, or marked its descriptor: it knows what it holds */
+	FL_TOO_MANY_HOLDERS,
 	FL_HOLDER_STOPPED_NOW,
 	FL_HOLDER_TRACED_NOW,
 	FL_HOLDER_FROZEN_NOW,
@@ -255,7 +267,9 @@ static inline enum fl_way fl_way_of(const struct fl_record *holding, const struc
 		return FL_WAY_UNKNOWN;
 	if (fl_exe_same(&holding->exe, &acquisition->taker.exe) || fl_exe_same(&holding->exe, &acquisition->parent.exe))
 		return FL_WAY_FORKED;
-	return FL_WAY_EXECED;
+	if (holding->fd < 0)
+		return FL_WAY_MAPPED;
+	return holding->flags & FL_CLOSES_ON_EXEC ? FL_WAY_RECEIVED : FL_WAY_EXECED;
 }
 
 static inline enum fl_verdict fl_judge_holding(const struct fl_record *holding, const struct fl_slot *acquisition)
@@ -269,6 +283,9 @@ static inline enum fl_verdict fl_judge_holding(const struct fl_record *holding, 
 		return FL_HOLDER_OLDER;
 	case FL_WAY_FORKED:
 		return FL_SAME_PROGRAM;
+	case FL_WAY_RECEIVED:
+	case FL_WAY_MAPPED:
+		return FL_HOLDER_USES;
 	case FL_WAY_UNKNOWN:
 		return FL_HOLDER_UNKNOWN;
 	case FL_WAY_EXECED:
@@ -334,11 +351,9 @@ static inline enum fl_verdict fl_judge(const struct fl_facts *facts)
 		if (verdict != FL_GHOST)
 			return verdict;
 	}
-	if (!facts->mappings_known)
-		return FL_MAPPINGS_UNKNOWN;
 	if (!facts->refs_known || fl_refs_found(facts->holdings, facts->holding_count) != facts->refs)
 		return FL_HELD_ELSEWHERE;
-	return FL_GHOST;
+	return facts->mappings_known ? FL_GHOST : FL_MAPPINGS_UNKNOWN;
 }
 
 #endif

@@ -149,6 +149,7 @@ struct file_lock_core {
 	unsigned char flc_type;
 	int flc_pid;
 	struct file *flc_file;
+	void *flc_owner;
 };
 
 struct file_lock {
@@ -165,6 +166,7 @@ struct file_lock___before_6_9 {
 	unsigned char fl_type;
 	unsigned int fl_pid;
 	struct file *fl_file;
+	void *fl_owner;
 };
 
 struct socket {
@@ -328,7 +330,13 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
-struct files_struct;
+struct fdtable {
+	unsigned long *close_on_exec;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
 
 struct sem_undo_list;
 

@@ -39,20 +39,20 @@ static void acquisition_find(struct fl *fl, struct fl_case *seen)
 							    (enum fl_kind)lock->kind, &seen->acquisition) < 0)
 		return;
 	if (seen->acquisition.taken_ns < fl->trusted_since_ns)
-		return;
-	if (lock->kind == FL_FLOCK && lock->tgid != seen->acquisition.taker.tgid)
-		return;
-	seen->acquisition_known = true;
+		seen->acquisition = (struct fl_slot){0};
+	/* The kernel names the first that asked, the record the last. Where locks are not listed there is nothing to compare. */
+	seen->acquisition_known =
+		seen->acquisition.taken_ns && (lock->tgid == seen->acquisition.taker.tgid || seen->acquisition.several);
 }
 
 static void taker_find(struct fl_case *seen)
 {
-	if (seen->acquisition_known) {
-		/* Not to know is to spare. */
-		seen->taker_alive =
-			fl_process_runs(seen->acquisition.taker.tgid, seen->acquisition.taker.start_ns) != 0;
+	const struct fl_process *taker = &seen->acquisition.taker;
+
+	/* Not to know is to spare. */
+	seen->taker_alive = taker->tgid && fl_process_runs(taker->tgid, taker->start_ns) != 0;
+	if (seen->acquisition_known)
 		return;
-	}
 	for (size_t i = 0; i < seen->holding_count; i++)
 		seen->taker_alive |= seen->holdings[i].tgid == seen->lock.tgid;
 }
@@ -60,17 +60,17 @@ static void taker_find(struct fl_case *seen)
 static void waits_find(const struct fl *fl, struct fl_case *seen, uint64_t now_ns, uint64_t memory_ns)
 {
 	uint64_t oldest_ns = now_ns;
+	size_t count;
+	const struct fl_waiting *waits = fl_waits_of(&fl->waits, seen->lock.inode, seen->lock.dev, &count);
 
-	for (size_t i = 0; i < fl->waits.count; i++) {
-		const struct fl_waiting *waiting = &fl->waits.items[i];
-
-		if (!fl_waiting_counts(waiting, &seen->lock, now_ns, memory_ns))
+	for (size_t i = 0; i < count; i++) {
+		if (!fl_waiting_counts(&waits[i], &seen->lock, now_ns, memory_ns))
 			continue;
 		if (seen->wait_count < FL_CASE_WAITS)
-			seen->waits[seen->wait_count] = waiting;
+			seen->waits[seen->wait_count] = &waits[i];
 		seen->wait_count++;
-		if (waiting->wait.since_ns < oldest_ns)
-			oldest_ns = waiting->wait.since_ns;
+		if (waits[i].wait.since_ns < oldest_ns)
+			oldest_ns = waits[i].wait.since_ns;
 	}
 	seen->kept_ns = now_ns - oldest_ns;
 }
@@ -131,7 +131,7 @@ static uint64_t age_of(const struct fl *fl, const struct fl_case *seen, uint64_t
 
 	if (seen->lock.kind == FL_POSIX)
 		return seen->kept_ns;
-	if (seen->acquisition_known)
+	if (seen->acquisition.taken_ns)
 		since_ns = seen->acquisition.taken_ns;
 	else if (!fl->missed && !fl->recursion_misses)
 		since_ns = fl->attached_ns;
@@ -153,6 +153,16 @@ void fl_case_fill(struct fl *fl, const struct fl_look *look, const struct fl_rec
 	path_find(look, seen);
 	seen->key = key_of(seen);
 	seen->age_ns = age_of(fl, seen, now_ns);
+}
+
+/* Holdings are sorted by process. */
+static uint32_t processes_count(const struct fl_case *seen)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < seen->holding_count; i++)
+		count += i == 0 || seen->holdings[i].tgid != seen->holdings[i - 1].tgid;
+	return count;
 }
 
 enum fl_verdict fl_case_judge(const struct fl *fl, const struct fl_look *look, const struct fl_case *seen,
@@ -177,9 +187,10 @@ enum fl_verdict fl_case_judge(const struct fl *fl, const struct fl_look *look, c
 	verdict = fl_judge(&facts);
 	if (verdict == FL_ACQUISITION_UNKNOWN && seen->taker_alive)
 		verdict = FL_TAKER_ALIVE;
-	for (size_t i = 0; i < look->crowded.count && verdict == FL_GHOST; i++)
-		if (same_inode(&look->crowded.items[i], &seen->lock))
-			verdict = FL_HOLDER_UNKNOWN;
+	if (verdict == FL_GHOST && processes_count(seen) > GB_HOLDERS_MAX)
+		verdict = FL_TOO_MANY_HOLDERS; /* the guard could not look at all of them */
+	if (verdict == FL_GHOST && fl_look_is_crowded(look, &seen->lock))
+		verdict = FL_HOLDER_UNKNOWN;
 	return verdict;
 }
 
@@ -221,12 +232,15 @@ static int edge_add(struct fl *fl, const struct fl_waiting *waiting, int32_t hol
 
 static int edges_of(struct fl *fl, const struct fl_look *look, const struct fl_record *lock, uint64_t now_ns)
 {
-	struct fl_case seen = {.lock = *lock};
+	static struct fl_case seen; /* one thread, never re-entered */
+	size_t count;
+	const struct fl_waiting *waits = fl_waits_of(&fl->waits, lock->inode, lock->dev, &count);
 	int r = 0;
 
+	seen.lock = *lock;
 	holdings_find(look, &seen);
-	for (size_t i = 0; i < fl->waits.count; i++) {
-		const struct fl_waiting *waiting = &fl->waits.items[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct fl_waiting *waiting = &waits[i];
 
 		if (waiting->tid == FL_REFUSED || !fl_waiting_counts(waiting, lock, now_ns, 0))
 			continue;

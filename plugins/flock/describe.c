@@ -8,6 +8,7 @@
 #include "process.h"
 
 #define HOLDERS_NAMED 16
+#define DESCRIPTORS_NAMED 4 /* of one process */
 
 const char *fl_verdict_reason(enum fl_verdict verdict)
 {
@@ -44,6 +45,10 @@ const char *fl_verdict_reason(enum fl_verdict verdict)
 		return "holder-older";
 	case FL_SAME_PROGRAM:
 		return "same-program";
+	case FL_HOLDER_USES:
+		return "holder-uses-it";
+	case FL_TOO_MANY_HOLDERS:
+		return "too-many-holders";
 	case FL_HOLDER_STOPPED_NOW:
 		return "holder-stopped";
 	case FL_HOLDER_TRACED_NOW:
@@ -62,11 +67,15 @@ static const char *way_text(enum fl_way way)
 	case FL_WAY_FOR_IT:
 		return "had it taken";
 	case FL_WAY_SHARED:
-		return "had the file before or received it";
+		return "had it before, or received";
 	case FL_WAY_FORKED:
-		return "forked";
+		return "forked, or received";
 	case FL_WAY_EXECED:
-		return "exec'ed";
+		return "exec'ed, or received";
+	case FL_WAY_RECEIVED:
+		return "received, or marked close-on-exec";
+	case FL_WAY_MAPPED:
+		return "mapped by itself";
 	case FL_WAY_UNKNOWN:
 		return "unknown how";
 	}
@@ -111,35 +120,60 @@ static void process_add(struct fl *fl, struct text *text, int32_t tgid, uint64_t
 	text_add(text, "%.15s[%d]", name[0] ? name : "?", tgid);
 }
 
-/* "nginx[812] fd 9 (exec'ed); ..." and the list for the host; returns how many processes there are. */
-static uint32_t holders_list(struct fl *fl, const struct fl_case *seen, struct gb_holder *list, struct text *text)
+/* What decides of a process: the first of its holdings that is rightful, else the first. */
+static const struct fl_record *telling_of(const struct fl_record *held, size_t count, const struct fl_slot *acquisition)
+{
+	for (size_t i = 0; i < count && acquisition; i++)
+		if (fl_judge_holding(&held[i], acquisition) != FL_GHOST)
+			return &held[i];
+	return held;
+}
+
+/* One process: "nginx[812] fd 9, 10, mapped (exec'ed, or received)". */
+static void holder_add(struct fl *fl, const struct fl_case *seen, const struct fl_record *held, size_t count,
+		       struct text *text)
 {
 	const struct fl_slot *acquisition = seen->acquisition_known ? &seen->acquisition : NULL;
-	uint32_t processes = 0;
+	const char *before = " fd ";
+	size_t descriptors = 0;
 
-	for (size_t i = 0; i < seen->holding_count; i++) {
-		const struct fl_record *held = &seen->holdings[i];
-
-		/* A mapping sorts before the descriptors: the descriptor is the better way in. */
-		if (i + 1 < seen->holding_count && held[1].tgid == held->tgid && held->fd < 0)
+	process_add(fl, text, held->tgid, held->start_ns, "");
+	for (size_t i = 0; i < count; i++) {
+		if (held[i].fd < 0 || descriptors++ >= DESCRIPTORS_NAMED)
 			continue;
-		if (processes && list[(processes - 1) % GB_HOLDERS_MAX].pid == held->tgid)
-			continue;
-		if (processes < GB_HOLDERS_MAX)
-			list[processes] = (struct gb_holder){
-				.pid = held->tgid, .fd = held->fd, .start_ticks = fl_start_ticks(held->start_ns)};
-		if (processes++ >= HOLDERS_NAMED)
-			continue;
-		if (processes > 1)
-			text_add(text, "; ");
-		process_add(fl, text, held->tgid, held->start_ns, "");
-		if (held->fd >= 0)
-			text_add(text, " fd %d", held->fd);
-		else
-			text_add(text, " mapped");
-		text_add(text, " (%s)",
-			 seen->lock.kind == FL_POSIX ? "took it" : way_text(fl_way_of(held, acquisition)));
+		text_add(text, "%s%d", before, held[i].fd);
+		before = ", ";
 	}
+	if (descriptors > DESCRIPTORS_NAMED)
+		text_add(text, " and %zu more", descriptors - DESCRIPTORS_NAMED);
+	if (held->fd < 0) /* mappings are sorted before */
+		text_add(text, descriptors ? ", mapped" : " mapped");
+	text_add(text, " (%s)",
+		 seen->lock.kind == FL_POSIX ? "took it"
+					     : way_text(fl_way_of(telling_of(held, count, acquisition), acquisition)));
+}
+
+/* All of them, and the list for the host, with a descriptor each where there is one; returns how many processes there are. */
+static uint32_t holders_list(struct fl *fl, const struct fl_case *seen, struct gb_holder *list, struct text *text)
+{
+	const struct fl_record *held = seen->holdings;
+	uint32_t processes = 0;
+	size_t count;
+
+	for (size_t i = 0; i < seen->holding_count; i += count, held += count, processes++) {
+		for (count = 1; i + count < seen->holding_count && held[count].tgid == held->tgid;)
+			count++;
+		if (processes < GB_HOLDERS_MAX)
+			list[processes] = (struct gb_holder){.pid = held->tgid,
+							     .fd = held[count - 1].fd,
+							     .start_ticks = fl_start_ticks(held->start_ns)};
+		if (processes >= HOLDERS_NAMED)
+			continue;
+		text_add(text, processes ? "; " : "");
+		holder_add(fl, seen, held, count, text);
+	}
+	if (processes > HOLDERS_NAMED)
+		text_add(text, "; and %u more", processes - HOLDERS_NAMED);
 	return processes;
 }
 
@@ -163,6 +197,15 @@ static void waits_add(struct fl *fl, const struct fl_case *seen, struct text *te
 		text_add(text, "; and %zu more", seen->wait_count - FL_CASE_WAITS);
 }
 
+static bool holds(const struct fl_case *seen, int32_t process)
+{
+	bool is = seen->lock.kind == FL_POSIX && process == seen->lock.tgid;
+
+	for (size_t i = 0; i < seen->holding_count && !is; i++)
+		is = seen->holdings[i].tgid == process;
+	return is;
+}
+
 /* "a[1] waits 5 s for b[2], which waits 3 s for a[1]: a cycle"; true when it is one. */
 static bool chain_add(struct fl *fl, const struct fl_case *seen, struct text *text, uint64_t now_ns)
 {
@@ -171,7 +214,7 @@ static bool chain_add(struct fl *fl, const struct fl_case *seen, struct text *te
 
 	for (size_t i = 0; i < fl->edge_count; i++)
 		if (fl->edges[i].inode == seen->lock.inode && fl->edges[i].dev == seen->lock.dev &&
-		    (!first || fl->edges[i].since_ns < first->since_ns))
+		    holds(seen, fl->edges[i].holder) && (!first || fl->edges[i].since_ns < first->since_ns))
 			first = &fl->edges[i];
 	if (!first)
 		return false;

@@ -127,6 +127,7 @@ void fl_case_tell(struct fl *fl, const struct fl_case *seen, const struct fl_tre
 
 /* sweep.c */
 int fl_scan(struct fl *fl, struct gb_scan *scan);
+void fl_sweep_abort(struct fl *fl); /* the next one begins anew, with a survey */
 void fl_sweep_fini(struct fl *fl);
 void fl_losses_note(struct fl *fl, uint64_t now_ns);
 

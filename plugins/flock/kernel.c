@@ -144,9 +144,14 @@ int fl_kernel_waits(const struct fl_kernel *kernel, int (*fn)(const struct fl_wa
 	return r;
 }
 
-void fl_kernel_wait_forget(const struct fl_kernel *kernel, const struct fl_wait_key *key)
+void fl_kernel_wait_forget(const struct fl_kernel *kernel, const struct fl_wait_entry *entry)
 {
-	if (bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.waits), key) == 0 && key->tid != FL_REFUSED)
+	int map = bpf_map__fd(kernel->skel->maps.waits);
+	struct fl_wait now;
+
+	if (bpf_map_lookup_elem(map, &entry->key, &now) < 0 || now.last_ns != entry->wait.last_ns)
+		return;
+	if (bpf_map_delete_elem(map, &entry->key) == 0 && entry->key.tid != FL_REFUSED)
 		__atomic_fetch_sub(&kernel->skel->bss->live_waits, 1, __ATOMIC_RELAXED);
 }
 

@@ -38,7 +38,8 @@ void fl_kernel_unwant(const struct fl_kernel *kernel, const struct fl_inode *ino
 
 /* Calls `fn` for each entry of the map of waits; it may forget the entry. */
 int fl_kernel_waits(const struct fl_kernel *kernel, int (*fn)(const struct fl_wait_entry *entry, void *arg), void *arg);
-void fl_kernel_wait_forget(const struct fl_kernel *kernel, const struct fl_wait_key *key);
+/* Unless it has changed since it was read. */
+void fl_kernel_wait_forget(const struct fl_kernel *kernel, const struct fl_wait_entry *entry);
 
 /* The acquisition that the kernel's side remembers; -ENOENT when there is none, or when it is not whole. */
 int fl_kernel_acquisition(const struct fl_kernel *kernel, uint64_t inode, uint32_t dev, uint64_t file,

@@ -207,6 +207,14 @@ int fl_look_whole(struct fl_look *look, const struct fl_kernel *kernel)
 	return r;
 }
 
+bool fl_look_is_crowded(const struct fl_look *look, const struct fl_record *lock)
+{
+	for (size_t i = 0; i < look->crowded.count; i++)
+		if (look->crowded.items[i].inode == lock->inode && look->crowded.items[i].dev == lock->dev)
+			return true;
+	return false;
+}
+
 const struct fl_record *fl_look_holdings(const struct fl_look *look, uint64_t file, size_t *ret_count)
 {
 	const struct fl_records *holdings = &look->holdings;

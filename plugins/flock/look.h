@@ -3,6 +3,7 @@
 #ifndef FLOCK_LOOK_H
 #define FLOCK_LOOK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ void fl_look_settle(struct fl_look *look, const struct fl_kernel *kernel);
 
 /* All passes at once. */
 int fl_look_whole(struct fl_look *look, const struct fl_kernel *kernel);
+
+/* Whether the inode has more locks than the look shows. */
+bool fl_look_is_crowded(const struct fl_look *look, const struct fl_record *lock);
 
 /* The holdings of one open file. */
 const struct fl_record *fl_look_holdings(const struct fl_look *look, uint64_t file, size_t *ret_count);

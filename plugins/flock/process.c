@@ -73,14 +73,25 @@ static bool call_takes_a_lock(long number)
 	return false;
 }
 
-bool fl_thread_waits(int32_t tid)
+enum fl_thread_state fl_syscall_state(const char *text)
 {
-	char path[32], text[256];
 	long number;
 
+	if (sscanf(text, "%ld", &number) != 1) /* "running" */
+		return FL_THREAD_UNKNOWN;
+	return call_takes_a_lock(number) ? FL_THREAD_WAITS : FL_THREAD_ELSEWHERE;
+}
+
+enum fl_thread_state fl_thread_state(int32_t tid)
+{
+	char path[32], text[256];
+	int r;
+
 	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
-	return text_read(path, text, sizeof(text)) == 0 && sscanf(text, "%ld", &number) == 1 &&
-	       call_takes_a_lock(number);
+	r = text_read(path, text, sizeof(text));
+	if (r == -ENOENT || r == -ESRCH)
+		return FL_THREAD_GONE;
+	return r < 0 ? FL_THREAD_UNKNOWN : fl_syscall_state(text);
 }
 
 bool fl_any_thread_waits(int32_t tgid)
@@ -94,7 +105,7 @@ bool fl_any_thread_waits(int32_t tgid)
 	tasks = opendir(path);
 	while (tasks && !waits && (entry = readdir(tasks)))
 		if (entry->d_name[0] != '.')
-			waits = fl_thread_waits(atoi(entry->d_name));
+			waits = fl_thread_state(atoi(entry->d_name)) == FL_THREAD_WAITS;
 	if (tasks)
 		closedir(tasks);
 	return waits;

@@ -14,8 +14,15 @@ int fl_process_runs(int32_t tgid, uint64_t start_ns);
 /* The same from the text of /proc/PID/stat; -EPROTO. */
 int fl_stat_runs(const char *stat, uint64_t start_ns);
 
-/* Whether the thread is asleep in a call that takes a lock. */
-bool fl_thread_waits(int32_t tid);
+enum fl_thread_state {
+	FL_THREAD_WAITS,     /* asleep in a call that takes a lock */
+	FL_THREAD_ELSEWHERE, /* asleep in another */
+	FL_THREAD_UNKNOWN,   /* it runs, and may be on its way into such a call or out of it; or /proc does not say */
+	FL_THREAD_GONE,
+};
+
+enum fl_thread_state fl_thread_state(int32_t tid);
+enum fl_thread_state fl_syscall_state(const char *text); /* of /proc/TID/syscall */
 bool fl_any_thread_waits(int32_t tgid);
 
 /* The path that a descriptor stands for, "" when it cannot be told; -errno. */

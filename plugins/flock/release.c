@@ -106,16 +106,18 @@ static uint64_t file_of(const struct fl_look *look, int32_t self, int fd)
 static void self_strip(struct fl_look *look, int32_t self)
 {
 	struct fl_records *holdings = &look->holdings;
-	size_t kept = 0;
+	uint64_t own[2 * CHUNK];
+	size_t kept = 0, owned = 0;
 
-	for (size_t i = 0; i < holdings->count; i++)
-		for (size_t k = 0; k < holdings->count && holdings->items[i].tgid != self; k++)
-			if (holdings->items[k].tgid == self && holdings->items[k].file == holdings->items[i].file)
-				holdings->items[i].refs--;
 	for (size_t i = 0; i < holdings->count; i++)
 		if (holdings->items[i].tgid != self)
 			holdings->items[kept++] = holdings->items[i];
+		else if (owned < 2 * CHUNK)
+			own[owned++] = holdings->items[i].file;
 	holdings->count = kept;
+	for (size_t i = 0; i < holdings->count; i++)
+		for (size_t k = 0; k < owned; k++)
+			holdings->items[i].refs -= own[k] == holdings->items[i].file;
 }
 
 static const struct fl_record *lock_of(const struct fl_look *look, const struct fl_proof *proof)
@@ -218,6 +220,11 @@ static void one_release(struct fl *fl, const struct fl_look *look, struct releas
 
 	if (release->item->outcome != GB_PENDING)
 		return;
+	if (!lock && look->crowded.count) {
+		item_set(release->item, GB_SPARED, 0,
+			 fl_verdict_reason(FL_HOLDER_UNKNOWN)); /* it may be among the rest */
+		return;
+	}
 	if (!lock) {
 		item_set(release->item, GB_HEALED, 0, NULL);
 		return;
@@ -261,6 +268,7 @@ static int chunk_release(struct fl *fl, size_t count)
 	fl_losses_note(fl, fl_now(fl));
 	if (r == 0)
 		r = fl_waits_read(&fl->waits, &fl->kernel, fl_now(fl), fl_rules_longest(fl->config));
+	fl_waits_confirm(&fl->waits, &look.waiters);
 	for (size_t i = 0; i < count; i++)
 		files[i] = chunk[i].duplicate >= 0 ? file_of(&look, self, chunk[i].duplicate) : 0;
 	self_strip(&look, self);
@@ -295,6 +303,8 @@ int fl_reap(struct fl *fl, struct gb_reap *reap)
 	size_t count = chunk_fill(reap);
 	int r;
 
+	if (fl->sweep.phase != FL_IDLE) /* one that the host gave up; its place would not be the same after this */
+		fl_sweep_abort(fl);
 	duplicates_take(count);
 	r = chunk_release(fl, count);
 	for (size_t i = 0; i < count; i++) {

@@ -78,9 +78,11 @@ static int wanting(struct fl *fl)
 	struct fl_sweep *sweep = &fl->sweep;
 	int r = fl_waits_read(&fl->waits, &fl->kernel, sweep->started_ns, fl_rules_longest(fl->config));
 
+	fl->must_survey |= fl->waits.lost;
+	fl->waits.lost = false;
 	for (size_t i = 0; i < fl->waits.count && r == 0; i++)
 		r = fl_kernel_want(&fl->kernel, &fl->waits.items[i].inode);
-	if (r < 0)
+	if (r < 0 && r != -E2BIG) /* more contended files than fit: the others have their turn when these are done */
 		return r;
 	if (!fl->waits.count) {
 		sweep->phase = FL_JUDGING;
@@ -103,6 +105,7 @@ static int looking(struct fl *fl, uint64_t until_ns)
 	}
 	wants_drop(fl);
 	fl_look_settle(&sweep->look, &fl->kernel);
+	fl_waits_confirm(&fl->waits, &sweep->look.waiters);
 	sweep->phase = FL_JUDGING;
 	return fl_edges_fill(fl, &sweep->look, sweep->started_ns);
 }
@@ -126,7 +129,7 @@ static void verdict_tell(struct fl *fl, const struct fl_case *seen, struct fl_tr
 		fl_case_tell(fl, seen, treatment, finding ? finding : "leaked", protection);
 	} else if (verdict == FL_GHOST) {
 		fl_case_tell(fl, seen, treatment, "leaked", NULL);
-	} else if (verdict == FL_ACQUISITION_UNKNOWN) {
+	} else if (verdict == FL_ACQUISITION_UNKNOWN || verdict == FL_MAPPINGS_UNKNOWN) {
 		treatment->action = FL_ACTION_REPORT;
 		fl_case_tell(fl, seen, treatment, finding, NULL);
 	} else {
@@ -215,7 +218,7 @@ static int phase_run(struct fl *fl, struct gb_scan *scan)
 	return -EINVAL;
 }
 
-static void sweep_abort(struct fl *fl)
+void fl_sweep_abort(struct fl *fl)
 {
 	wants_drop(fl);
 	fl_look_clear(&fl->sweep.look);
@@ -228,7 +231,6 @@ static void sweep_end(struct fl *fl, struct gb_scan *scan)
 	uint64_t now_ns = fl_now(fl);
 
 	fl_look_fini(&fl->sweep.look);
-	/* Those from before the start are nowhere else. */
 	fl->host->number(fl->host, "contended", fl->sweep.contended);
 	fl->host->number(fl->host, "waiting", fl->waits.count);
 	fl->host->number(fl->host, "max_tracked", (uint64_t)fl->config->max_tracked);
@@ -242,7 +244,7 @@ int fl_scan(struct fl *fl, struct gb_scan *scan)
 		int r = phase_run(fl, scan);
 
 		if (r < 0) {
-			sweep_abort(fl);
+			fl_sweep_abort(fl);
 			return r;
 		}
 		if (fl->sweep.phase == FL_IDLE)

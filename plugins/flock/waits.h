@@ -20,8 +20,9 @@ struct fl_waiting {
 };
 
 struct fl_waits {
-	struct fl_waiting *items;
+	struct fl_waiting *items; /* sorted by inode */
 	size_t count, capacity;
+	bool lost; /* a waiter may have been forgotten that still waits: a survey finds it */
 };
 
 /* Takes all from the kernel that waits now, or was refused within `memory_ns`; forgets the rest. */
@@ -29,6 +30,12 @@ int fl_waits_read(struct fl_waits *waits, const struct fl_kernel *kernel, uint64
 
 /* Those that a survey met, as waiting since `since_ns`; the map does not have them. */
 int fl_waits_add_standing(struct fl_waits *waits, const struct fl_records *waiters, uint64_t since_ns);
+
+/* Those at one inode. */
+const struct fl_waiting *fl_waits_of(const struct fl_waits *waits, uint64_t inode, uint32_t dev, size_t *ret_count);
+
+/* Drops those from before the start that a look at their inode did not meet: they wait for another lock by now. */
+void fl_waits_confirm(struct fl_waits *waits, const struct fl_records *waiters);
 
 /* Whether `waiting` is kept out by `lock`; the refused count when it was within `memory_ns`. */
 bool fl_waiting_counts(const struct fl_waiting *waiting, const struct fl_record *lock, uint64_t now_ns,

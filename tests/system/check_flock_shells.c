@@ -51,8 +51,8 @@ static const struct {
 	{"exec 9>" PATH "; flock -n 9 || exit 1; " LAB_SERVICE " --service; true", "parent-holds", "(had it taken)"},
 	{"flock " PATH " " LAB_SERVICE " --service; true", "taker-alive", "(took it)"},
 	{"flock -F " PATH " " LAB_SERVICE " --service; true", "taker-alive", "(took it)"},
-	{"exec 9>" PATH "; flock 9; ( sleep 30; true ) & exit", "same-program", "(forked)"},
-	{"exec 9>" PATH "; sleep 30 & flock 9; exit", "holder-older", "had the file before"},
+	{"exec 9>" PATH "; flock 9; ( sleep 30; true ) & exit", "same-program", "(forked, or received)"},
+	{"exec 9>" PATH "; sleep 30 & flock 9; exit", "holder-older", "(had it before, or received)"},
 };
 
 static pid_t shell_start(const char *script)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab_lock.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -199,19 +200,61 @@ long deed_new_pidns(const long *args)
 
 /* ---- the truth ---------------------------------------------------------------------------------------------------- */
 
-static unsigned int locks_count(const char *path, bool waiting)
+/* As /proc names it in a line about a lock. */
+static void inode_text(const char *path, char text[64])
+{
+	struct stat status;
+
+	lab_works(stat(path, &status) == 0, "%s", path);
+	snprintf(text, 64, " %02x:%02x:%lu ", major(status.st_dev), minor(status.st_dev), (unsigned long)status.st_ino);
+}
+
+static unsigned int locks_count_once(const char *path, bool waiting)
 {
 	_cleanup_fclose_ FILE *file = fopen("/proc/locks", "re");
 	char line[512], wanted[64];
 	unsigned int count = 0;
-	struct stat status;
 
 	lab_works(file, "/proc/locks");
-	lab_works(stat(path, &status) == 0, "%s", path);
-	snprintf(wanted, sizeof(wanted), " %02x:%02x:%lu ", major(status.st_dev), minor(status.st_dev),
-		 (unsigned long)status.st_ino);
+	setvbuf(file, NULL, _IOFBF, 65536); /* else it is read in pieces that are smaller than the kernel's */
+	inode_text(path, wanted);
 	while (fgets(line, sizeof(line), file))
 		count += strstr(line, wanted) && !!strstr(line, " -> ") == waiting;
+	return count;
+}
+
+bool lab_lock_has(pid_t pid, const char *path)
+{
+	char folder[32], name[300], line[512], wanted[64];
+	const struct dirent *entry;
+	bool has = false;
+	DIR *descriptors;
+
+	inode_text(path, wanted);
+	snprintf(folder, sizeof(folder), "/proc/%d/fdinfo", pid);
+	descriptors = opendir(folder);
+	while (descriptors && !has && (entry = readdir(descriptors))) {
+		_cleanup_fclose_ FILE *file = NULL;
+
+		snprintf(name, sizeof(name), "%s/%s", folder, entry->d_name);
+		file = entry->d_name[0] == '.' ? NULL : fopen(name, "re");
+		while (file && !has && fgets(line, sizeof(line), file))
+			has = strncmp(line, "lock:", 5) == 0 && strstr(line, wanted);
+	}
+	if (descriptors)
+		closedir(descriptors);
+	return has;
+}
+
+/* The list is read in pieces, by position: a lock of somebody else that goes meanwhile may hide one. */
+static unsigned int locks_count(const char *path, bool waiting)
+{
+	unsigned int count = locks_count_once(path, waiting), before = count + 1;
+
+	for (int i = 0; i < 100 && count != before; i++) {
+		before = count;
+		count = locks_count_once(path, waiting);
+	}
 	return count;
 }
 

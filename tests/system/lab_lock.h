@@ -47,7 +47,11 @@ long deed_new_pidns(const long *args); /* the next children live in a pid namesp
 bool lab_lock_may_release(const struct lab_daemon *daemon);
 bool lab_lock_releases(const struct lab_daemon *daemon); /* says "not on this kernel", for a test that ends upon it */
 
-/* The locks on the file, from /proc/locks; the waiting ones are not counted. */
+/* Whether a lock on the file belongs to an open file of the process: told of the very descriptors, so never in doubt. */
+bool lab_lock_has(pid_t pid, const char *path);
+
+/* The locks on the file, from /proc/locks, which may miss one while others on the machine lock and unlock all the time.
+ * The waiting ones are not counted. */
 unsigned int lab_lock_count(const char *path);
 unsigned int lab_lock_waiting(const char *path);
 void lab_lock_wait_count(const char *path, unsigned int count);

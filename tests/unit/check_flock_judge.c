@@ -72,10 +72,22 @@ static const struct {
 	 {SERVICE_FD, {.tgid = 200, .fd = 10, .born = 901, .runs = SERVICE}},
 	 2,
 	 FL_GHOST},
-	{"a service that also maps it",
+	{"a service that also maps it: no exec leaves a mapping",
 	 {{.tgid = 200, .fd = -1, .born = 901, .runs = SERVICE}, SERVICE_FD},
 	 2,
-	 FL_GHOST},
+	 FL_HOLDER_USES},
+	{"a service whose descriptor no exec would have left",
+	 {{.tgid = 200, .fd = 9, .born = 901, .runs = SERVICE, .flags = FL_CLOSES_ON_EXEC}},
+	 1,
+	 FL_HOLDER_USES},
+	{"one that kept a second descriptor for itself",
+	 {SERVICE_FD, {.tgid = 200, .fd = 10, .born = 901, .runs = SERVICE, .flags = FL_CLOSES_ON_EXEC}},
+	 2,
+	 FL_HOLDER_USES},
+	{"a subshell, close-on-exec",
+	 {{.tgid = 200, .fd = 9, .born = 901, .runs = SHELL, .flags = FL_CLOSES_ON_EXEC}},
+	 1,
+	 FL_SAME_PROGRAM},
 	{"nobody", {{0}}, 0, FL_NO_HOLDER},
 	{"mapped only", {{.tgid = 200, .fd = -1, .born = 901, .runs = SERVICE}}, 1, FL_MAPPED_ONLY},
 	{"( flock 9; sleep ) 9>f",
@@ -166,6 +178,7 @@ enum change {
 	MAPPINGS_UNKNOWN,
 	REFS_UNKNOWN,
 	IN_FLIGHT,
+	IN_FLIGHT_AND_MAPPINGS_UNKNOWN,
 	FEWER_REFS,
 };
 
@@ -187,6 +200,7 @@ static const struct {
 	{MAPPINGS_UNKNOWN, FL_MAPPINGS_UNKNOWN},
 	{REFS_UNKNOWN, FL_HELD_ELSEWHERE},
 	{IN_FLIGHT, FL_HELD_ELSEWHERE},
+	{IN_FLIGHT_AND_MAPPINGS_UNKNOWN, FL_HELD_ELSEWHERE}, /* that is not even told of as leaked */
 	{FEWER_REFS, FL_HELD_ELSEWHERE},
 };
 
@@ -230,6 +244,10 @@ static void change_apply(enum change change, struct fl_facts *facts, struct fl_s
 		break;
 	case REFS_UNKNOWN:
 		facts->refs_known = false;
+		break;
+	case IN_FLIGHT_AND_MAPPINGS_UNKNOWN:
+		facts->mappings_known = false;
+		facts->refs++;
 		break;
 	case IN_FLIGHT:
 		facts->refs++;

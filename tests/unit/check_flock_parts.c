@@ -165,6 +165,26 @@ START_TEST(what_is_no_stat_line)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	enum fl_thread_state want;
+} syscall_rows[] = {
+	{"73 0x3 0x2 0x0 0x0 0x0 0x0 0x7ffd 0x7f00\n", FL_THREAD_WAITS},         /* flock() */
+	{"72 0x3 0x7 0x7ffc 0x0 0x0 0x0 0x7ffd 0x7f00\n", FL_THREAD_WAITS},      /* fcntl() */
+	{"0 0x3 0x7ffc 0x100 0x0 0x0 0x0 0x7ffd 0x7f00\n", FL_THREAD_ELSEWHERE}, /* read() */
+	{"-1 0x7ffd 0x7f00\n", FL_THREAD_ELSEWHERE},
+	{"running\n", FL_THREAD_UNKNOWN},
+	{"", FL_THREAD_UNKNOWN},
+};
+
+START_TEST(a_thread_by_its_call)
+{
+#ifdef __x86_64__
+	ck_assert_msg(fl_syscall_state(syscall_rows[_i].text) == syscall_rows[_i].want, "%s", syscall_rows[_i].text);
+#endif
+}
+END_TEST
+
 #define ROWS(table) ((int)(sizeof(table) / sizeof((table)[0])))
 
 int main(void)
@@ -181,6 +201,7 @@ int main(void)
 	tcase_add_test(tcase, the_longest_wait_leads_on);
 	tcase_add_loop_test(tcase, a_process_by_its_start, 0, ROWS(stat_rows));
 	tcase_add_test(tcase, what_is_no_stat_line);
+	tcase_add_loop_test(tcase, a_thread_by_its_call, 0, ROWS(syscall_rows));
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
