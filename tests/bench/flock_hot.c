@@ -1,223 +1,143 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flock_hot PLUGIN.so: what an uncontended flock() and unlock costs, without and with the plugin, in alternating rounds;
- * and how long a complete look takes at the holders of 10,000 locked files of which one is contended, against lslocks.
- * Run by hand, as root, on a quiet machine:
- *     cc -O2 -D_GNU_SOURCE -Iinclude tests/bench/flock_hot.c -o /tmp/flock_hot -ldl
+ * bench_flock_hot [ROUNDS]: what an uncontended flock() and its unlock cost with the plugin's program at the tracepoint, as
+ * a multiple of the same pair with nothing there; and with a program there that returns at once, which is the least that
+ * any program costs. In one process on one processor: a round visits the three sides in turn, each with many batches that
+ * are too short to be interrupted often; the median batch stands for the side, and the ratio is taken within the round.
  */
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
+#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <eghostbuster/plugin.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
-#define ROUNDS 15
-#define PAIRS 5000
-#define FILES 10000
+#include "bench.h"
+#include "flock_host.h"
 
-/* The head of the plugin's options; rules are none. */
-struct config {
-	uint64_t timeout_ns;
-	int32_t action, signal, signal_to;
-	int64_t max_tracked;
-	struct gb_groups rules;
-};
+#define ROUNDS 60
+#define BATCHES 61
+#define PAIRS 100
 
-static uint64_t now(const struct gb_host *host)
+enum side { NOTHING, EMPTY, PLUGIN, SIDES };
+
+static int programs[SIDES] = {-1, -1, -1};
+
+/* The newest program of this name: the one that the plugin has just loaded. */
+static int program_find(const char *name)
 {
-	struct timespec at;
+	uint32_t id = 0;
+	int found = -1;
 
-	(void)host;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
+	while (bpf_prog_get_next_id(id, &id) == 0) {
+		struct bpf_prog_info info = {0};
+		uint32_t size = sizeof(info);
+		int fd = bpf_prog_get_fd_by_id(id);
+
+		if (fd < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strcmp(info.name, name) == 0) {
+			if (found >= 0)
+				close(found);
+			found = fd;
+		} else {
+			close(fd);
+		}
+	}
+	return found;
 }
 
-static void say(const struct gb_host *host, enum gb_level level, const char *format, ...)
+static int program_empty(void)
 {
-	va_list args;
+	static const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_TRACE_RAW_TP);
+	int id = libbpf_find_vmlinux_btf_id("flock_lock_inode", BPF_TRACE_RAW_TP);
 
-	(void)host;
-	(void)level;
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
+	lab_require(id > 0, "no flock_lock_inode in the kernel's BTF");
+	options.attach_btf_id = (uint32_t)id;
+	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "empty", "GPL", code, GB_COUNT(code), &options);
 }
 
-static int ghost(const struct gb_host *host, const struct gb_ghost *found)
+static double batch(int fd)
 {
-	(void)host;
-	(void)found;
-	return 0;
-}
-
-static int spare(const struct gb_host *host, const struct gb_ghost *found, const char *reason)
-{
-	(void)host;
-	(void)found;
-	(void)reason;
-	return 0;
-}
-
-static int heal(const struct gb_host *host, uint64_t key)
-{
-	(void)host;
-	(void)key;
-	return 0;
-}
-
-static int owner(const struct gb_host *host, int32_t pid, uint64_t start, struct gb_owner *ret_owner)
-{
-	(void)host;
-	(void)start;
-	*ret_owner = (struct gb_owner){.struct_size = sizeof(*ret_owner), .pid = pid, .comm = "bench"};
-	return 0;
-}
-
-static int in_scope(const struct gb_host *host, const char *path)
-{
-	(void)host;
-	return strncmp(path, "/tmp/flock_hot.", 15) == 0;
-}
-
-static int number(const struct gb_host *host, const char *name, uint64_t value)
-{
-	(void)host;
-	(void)name;
-	(void)value;
-	return 0;
-}
-
-static int fact(const struct gb_host *host, const char *name, const char *text)
-{
-	(void)host;
-	(void)name;
-	(void)text;
-	return 0;
-}
-
-static const struct gb_host host = {.struct_size = sizeof(host),
-				    .log = say,
-				    .now_ns = now,
-				    .ghost = ghost,
-				    .spare = spare,
-				    .heal = heal,
-				    .owner = owner,
-				    .path_in_scope = in_scope,
-				    .number = number,
-				    .fact = fact};
-static const struct config config = {.timeout_ns = 1000000000, .max_tracked = 32768};
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double pairs(int fd)
-{
-	uint64_t begun = now(NULL);
+	double begun = bench_now();
 
 	for (int i = 0; i < PAIRS; i++) {
 		flock(fd, LOCK_EX);
 		flock(fd, LOCK_UN);
 	}
-	return (double)(now(NULL) - begun) / PAIRS;
+	return (bench_now() - begun) * 1e9 / PAIRS;
 }
 
-static void hot_path(const struct gb_plugin *plugin)
+static double side_measure(enum side side, int fd)
 {
-	static double without[ROUNDS], with[ROUNDS];
-	int fd = open("/tmp/flock_hot.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	void *state;
+	struct bench_series batches = {0};
+	int link = -1;
+	double median;
 
-	for (int i = 0; i < ROUNDS; i++) {
-		without[i] = pairs(fd);
-		if (plugin->open(&host, &config, &state) < 0)
-			exit(EXIT_FAILURE);
-		with[i] = pairs(fd);
-		plugin->close(state);
+	if (programs[side] >= 0) {
+		link = bpf_raw_tracepoint_open(NULL, programs[side]);
+		lab_require(link >= 0, "the program does not attach");
 	}
-	qsort(without, ROUNDS, sizeof(without[0]), compare);
-	qsort(with, ROUNDS, sizeof(with[0]), compare);
-	printf("an uncontended pair: median %.0f ns without, %.0f ns with: x%.3f (least: %.0f, %.0f: x%.3f)\n",
-	       without[ROUNDS / 2], with[ROUNDS / 2], with[ROUNDS / 2] / without[ROUNDS / 2], without[0], with[0],
-	       with[0] / without[0]);
-	unlink("/tmp/flock_hot.lock");
-	close(fd);
+	batch(fd);
+	for (int i = 0; i < BATCHES; i++)
+		bench_add(&batches, batch(fd));
+	median = bench_quantile(&batches, 0.5);
+	bench_free(&batches);
+	if (link >= 0)
+		close(link);
+	return median;
 }
 
-static double scan_once(const struct gb_plugin *plugin, void *state, uint32_t flags)
+static void pin(void)
 {
-	struct gb_scan scan = {.struct_size = sizeof(scan), .flags = flags};
-	uint64_t begun = now(NULL);
+	cpu_set_t one;
 
-	do {
-		scan.now_ns = now(NULL);
-		scan.until_ns = scan.now_ns + 20000000;
-	} while (plugin->scan(state, &scan) == GB_MORE);
-	return (double)(now(NULL) - begun) / 1e6;
-}
-
-static void holders(const struct gb_plugin *plugin)
-{
-	struct rlimit limit = {.rlim_cur = FILES + 100, .rlim_max = 20000};
-	uint64_t begun;
-	char path[64];
-	void *state;
-	pid_t waiter;
-
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (plugin->open(&host, &config, &state) < 0)
-		exit(EXIT_FAILURE);
-	for (int i = 0; i < FILES; i++) {
-		int fd;
-
-		snprintf(path, sizeof(path), "/tmp/flock_hot.%d", i);
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0 || flock(fd, LOCK_EX) < 0)
-			exit(EXIT_FAILURE);
-	}
-	waiter = fork();
-	if (waiter == 0)
-		_exit(flock(open(path, O_RDWR | O_CLOEXEC), LOCK_EX));
-	sleep(2);
-	printf("holders among %d locked files: first look (a survey of all) %.2f ms", FILES,
-	       scan_once(plugin, state, GB_SCAN_FIRST));
-	printf(", later %.2f ms", scan_once(plugin, state, 0));
-	begun = now(NULL);
-	if (system("timeout 60 lslocks >/dev/null") != 0)
-		printf(" (no lslocks, or cut after 60 s)");
-	printf(", lslocks %.1f ms\n", (double)(now(NULL) - begun) / 1e6);
-	kill(waiter, SIGKILL);
-	waitpid(waiter, NULL, 0);
-	plugin->close(state);
-	for (int i = 0; i < FILES; i++) {
-		snprintf(path, sizeof(path), "/tmp/flock_hot.%d", i);
-		unlink(path);
-	}
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	lab_require(sched_setaffinity(0, sizeof(one), &one) == 0, "sched_setaffinity");
 }
 
 int main(int argc, char *argv[])
 {
-	void *object = argc == 2 ? dlopen(argv[1], RTLD_NOW) : NULL;
-	const struct gb_plugin *plugin = object ? dlsym(object, "gb_plugin") : NULL;
+	int fd = open(FLOCK_FILES "hot", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	long rounds = bench_argument(argc, argv, 1, ROUNDS);
+	struct bench_series pairs[SIDES] = {0}, ratios[SIDES] = {0}, own = {0};
+	struct flock_host host;
 
-	if (!plugin) {
-		fprintf(stderr, "usage: flock_hot PLUGIN.so\n");
-		return 2;
+	lab_require(fd >= 0, FLOCK_FILES "hot");
+	/* The programs outlive the plugin that loaded them, by these descriptors, so that each side can come and go. */
+	flock_host_open(&host);
+	programs[PLUGIN] = program_find("flock_track");
+	flock_host_close(&host);
+	programs[EMPTY] = program_empty();
+	lab_require(programs[PLUGIN] >= 0 && programs[EMPTY] >= 0, "programs");
+	pin();
+	bench_say("flock_hot: %ld rounds of %d batches of %d pairs a side", rounds, BATCHES, PAIRS);
+	for (long round = 0; round < rounds; round++) {
+		double cost[SIDES];
+
+		for (int i = 0; i < SIDES; i++) {
+			enum side side = (enum side)((round + i) % SIDES);
+
+			cost[side] = side_measure(side, fd);
+			bench_add(&pairs[side], cost[side]);
+		}
+		bench_add(&ratios[EMPTY], cost[EMPTY] / cost[NOTHING]);
+		bench_add(&ratios[PLUGIN], cost[PLUGIN] / cost[NOTHING]);
+		bench_add(&own, cost[PLUGIN] / cost[EMPTY]);
 	}
-	setvbuf(stdout, NULL, _IONBF, 0);
-	hot_path(plugin);
-	holders(plugin);
+	unlink(FLOCK_FILES "hot");
+	bench_row("flock and unlock, uncontended: nothing attached", &pairs[NOTHING], 0, " ns", BENCH_NO_AIM, 0);
+	bench_row("flock and unlock: with an empty program, to nothing", &ratios[EMPTY], 3, " x", BENCH_NO_AIM, 0);
+	bench_row("flock and unlock: with the plugin", &pairs[PLUGIN], 0, " ns", BENCH_NO_AIM, 0);
+	bench_row("flock and unlock: with the plugin, to an empty program", &own, 3, " x", BENCH_AT_MOST, 1.05);
+	bench_row("flock and unlock: with the plugin, to nothing", &ratios[PLUGIN], 3, " x", BENCH_AT_MOST, 1.05);
 	return 0;
 }
