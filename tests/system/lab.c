@@ -31,7 +31,7 @@ static pid_t lab_pid; /* the test's own process; in all others a failure ends th
 void lab_fail(const char *file, int line, int error, const char *format, ...)
 {
 	const char *base = strrchr(file, '/');
-	char text[4096];
+	char text[16384];
 	va_list args;
 	int length;
 

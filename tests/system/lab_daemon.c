@@ -308,8 +308,11 @@ static char *story_of(const struct lab_daemon *daemon)
 
 static void fail_with_story(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found)
 {
-	char *events = story_of(daemon);
+	char *events = story_of(daemon), *status = NULL, *errors = NULL;
+	const char *argv[] = {LAB_PROGRAM, "-c", daemon->config, "status", "--json", NULL};
 	size_t length = strlen(events);
+
+	lab_run(argv, &status, &errors);
 
 	lab_fail(__FILE__, __LINE__, 0,
 		 "waited in vain for %s (%u, found %u); it said:\n%s\njournal, without what was reaped: %s", what,
