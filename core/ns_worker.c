@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -34,10 +35,10 @@ struct job {
 struct ns_worker {
 	struct home homes[GB_NS_IPC + 1];
 	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	struct job *job; /* given by the caller, NULL again when done */
-	bool running, stopping;
+	/* Not a condition variable: that of glibc before 2.41 may lose a wake-up (its bug 25847), and the daemon hangs. */
+	sem_t given, done;
+	struct job *job; /* what was given; NULL: to stop */
+	bool running;
 };
 
 /* Where the calling thread is now; 0 when that cannot be told. */
@@ -79,26 +80,23 @@ static int visit(const struct ns_worker *worker, const struct job *job)
 	return result;
 }
 
+static void take(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) < 0 && errno == EINTR)
+		;
+}
+
 static void *work(void *arg)
 {
 	struct ns_worker *worker = arg;
 
-	pthread_mutex_lock(&worker->mutex);
-	while (!worker->stopping) {
-		struct job *job = worker->job;
-
-		if (!job) {
-			pthread_cond_wait(&worker->changed, &worker->mutex);
-			continue;
-		}
-		pthread_mutex_unlock(&worker->mutex);
-		job->result = visit(worker, job);
-		pthread_mutex_lock(&worker->mutex);
-		worker->job = NULL;
-		pthread_cond_broadcast(&worker->changed);
+	for (;;) {
+		take(&worker->given);
+		if (!worker->job)
+			return NULL;
+		worker->job->result = visit(worker, worker->job);
+		sem_post(&worker->done);
 	}
-	pthread_mutex_unlock(&worker->mutex);
-	return NULL;
 }
 
 /* The new thread inherits a mask with every signal blocked: they belong to the main loop's signalfd. */
@@ -121,8 +119,8 @@ int ns_worker_new(struct ns_worker **ret_worker)
 
 	if (!worker)
 		return -ENOMEM;
-	pthread_mutex_init(&worker->mutex, NULL);
-	pthread_cond_init(&worker->changed, NULL);
+	sem_init(&worker->given, 0, 0);
+	sem_init(&worker->done, 0, 0);
 	for (uint32_t kind = 0; kind <= GB_NS_IPC; kind++)
 		worker->homes[kind].fd = -1;
 	for (uint32_t kind = GB_NS_NET; kind <= GB_NS_IPC; kind++) {
@@ -146,12 +144,10 @@ void ns_worker_stop(struct ns_worker *worker)
 {
 	if (!worker->running)
 		return;
-	pthread_mutex_lock(&worker->mutex);
-	worker->stopping = true;
-	pthread_cond_broadcast(&worker->changed);
-	pthread_mutex_unlock(&worker->mutex);
+	worker->job = NULL;
+	sem_post(&worker->given);
 	pthread_join(worker->thread, NULL);
-	worker->running = worker->stopping = false;
+	worker->running = false;
 }
 
 void ns_worker_free(struct ns_worker *worker)
@@ -161,8 +157,8 @@ void ns_worker_free(struct ns_worker *worker)
 	ns_worker_stop(worker);
 	for (uint32_t kind = 0; kind <= GB_NS_IPC; kind++)
 		cleanup_close(&worker->homes[kind].fd);
-	pthread_cond_destroy(&worker->changed);
-	pthread_mutex_destroy(&worker->mutex);
+	sem_destroy(&worker->given);
+	sem_destroy(&worker->done);
 	free(worker);
 }
 
@@ -180,11 +176,8 @@ int ns_worker_run(struct ns_worker *worker, int ns_fd, uint32_t kind, int (*fn)(
 		if (result < 0)
 			return result;
 	}
-	pthread_mutex_lock(&worker->mutex);
 	worker->job = &job;
-	pthread_cond_broadcast(&worker->changed);
-	while (worker->job)
-		pthread_cond_wait(&worker->changed, &worker->mutex);
-	pthread_mutex_unlock(&worker->mutex);
+	sem_post(&worker->given);
+	take(&worker->done);
 	return job.result;
 }
