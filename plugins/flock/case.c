@@ -2,6 +2,7 @@
 /* The facts about one contended lock, gathered for the judgement. */
 #include <string.h>
 
+#include "array.h"
 #include "fl.h"
 #include "never.h"
 #include "process.h"
@@ -219,7 +220,7 @@ uint32_t fl_holders_digest(const struct fl_record *holdings, size_t count)
 
 static int edge_add(struct fl *fl, const struct fl_waiting *waiting, int32_t holder)
 {
-	int r = fl_grow(&fl->edges, &fl->edge_capacity, fl->edge_count, sizeof(*fl->edges));
+	int r = array_room(&fl->edges, &fl->edge_capacity, fl->edge_count, sizeof(*fl->edges));
 
 	if (r == 0)
 		fl->edges[fl->edge_count++] = (struct fl_edge){.waiter = waiting->wait.tgid,

@@ -2,7 +2,6 @@
 #include "kernel.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +9,8 @@
 #include <bpf/libbpf.h>
 
 #include "flock.skel.h"
+#include "iterator.h"
+#include "load.h"
 
 /* The forms in which the programs may load, the best first. */
 struct form {
@@ -23,18 +24,6 @@ static const struct form forms[] = {
 	{.walks = false, .maps = true, .task_btf = true},  /* lockdown=confidentiality: no bpf_probe_read_kernel() */
 	{.walks = false, .maps = false, .task_btf = true},
 };
-
-static char last_words[512];
-
-/* libbpf prints pages while a form is tried that the kernel refuses; the last line is what a person may need. */
-static int last_words_keep(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (level == LIBBPF_WARN) {
-		vsnprintf(last_words, sizeof(last_words), format, args);
-		last_words[strcspn(last_words, "\n")] = 0;
-	}
-	return 0;
-}
 
 static int form_load(const struct form *form, uint32_t buckets, struct flock_bpf **ret_skel)
 {
@@ -68,12 +57,12 @@ static uint32_t buckets_for(uint32_t max_tracked)
 
 int fl_kernel_open(struct fl_kernel *kernel, uint32_t max_tracked, char *ret_why, size_t why_size)
 {
-	libbpf_print_fn_t printer = libbpf_set_print(last_words_keep);
+	libbpf_print_fn_t printer = last_words_begin();
 	uint32_t buckets = buckets_for(max_tracked);
 	struct fl_kernel opened = {.bucket_mask = buckets - 1};
+	const char *words;
 	int r = -EOPNOTSUPP;
 
-	last_words[0] = 0;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		r = form_load(&forms[i], buckets, &opened.skel);
 		if (r == 0) {
@@ -87,9 +76,9 @@ int fl_kernel_open(struct fl_kernel *kernel, uint32_t max_tracked, char *ret_why
 		if (r < 0)
 			flock_bpf__destroy(opened.skel);
 	}
-	libbpf_set_print(printer);
+	words = last_words_end(printer);
 	if (r < 0)
-		snprintf(ret_why, why_size, "%s", last_words);
+		snprintf(ret_why, why_size, "%s", words);
 	else
 		*kernel = opened;
 	return r;
@@ -105,12 +94,10 @@ int fl_kernel_pass(const struct fl_kernel *kernel, enum fl_pass pass)
 {
 	struct bpf_link *link =
 		pass == FL_PASS_MAPPINGS ? kernel->skel->links.flock_mappings : kernel->skel->links.flock_look;
-	int fd;
 
 	kernel->skel->bss->surveying = pass == FL_PASS_SURVEY;
 	kernel->skel->bss->look_number++;
-	fd = bpf_iter_create(bpf_link__fd(link));
-	return fd < 0 ? -errno : fd;
+	return iterator_open(link);
 }
 
 int fl_kernel_want(const struct fl_kernel *kernel, const struct fl_inode *inode)
@@ -185,16 +172,6 @@ uint64_t fl_kernel_missed(const struct fl_kernel *kernel)
 uint64_t fl_kernel_missed_waits(const struct fl_kernel *kernel)
 {
 	return __atomic_load_n(&kernel->skel->bss->missed_waits, __ATOMIC_RELAXED);
-}
-
-static uint64_t program_misses(const struct bpf_program *program)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) < 0)
-		return 0;
-	return info.recursion_misses;
 }
 
 uint64_t fl_kernel_recursion_misses(const struct fl_kernel *kernel)

@@ -4,26 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "array.h"
+#include "iterator.h"
+
 #define RECORDS_MAX 4000000 /* of one kind: half a gigabyte would be no look any more */
-
-int fl_grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size)
-{
-	void **items = items_pointer;
-	size_t wanted = *capacity ? *capacity * 2 : 64;
-	void *grown;
-
-	if (count < *capacity)
-		return 0;
-	grown = reallocarray(*items, wanted, item_size);
-	if (!grown)
-		return -ENOMEM;
-	*items = grown;
-	*capacity = wanted;
-	return 0;
-}
 
 static int record_add(struct fl_records *records, const struct fl_record *record)
 {
@@ -31,14 +17,17 @@ static int record_add(struct fl_records *records, const struct fl_record *record
 
 	if (records->count == RECORDS_MAX)
 		return -E2BIG;
-	r = fl_grow(&records->items, &records->capacity, records->count, sizeof(*records->items));
+	r = array_room(&records->items, &records->capacity, records->count, sizeof(*records->items));
 	if (r == 0)
 		records->items[records->count++] = *record;
 	return r;
 }
 
-static int record_take(struct fl_look *look, const struct fl_record *record)
+static int record_take(const void *written, void *arg)
 {
+	const struct fl_record *record = written;
+	struct fl_look *look = arg;
+
 	switch ((enum fl_record_tag)record->tag) {
 	case FL_RECORD_HOLDING:
 		return record_add(&look->holdings, record);
@@ -62,43 +51,9 @@ int fl_look_begin(struct fl_look *look, const struct fl_kernel *kernel, enum fl_
 	return 0;
 }
 
-static uint64_t clock_read(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-static int records_read(struct fl_look *look, uint64_t until_ns)
-{
-	static struct fl_record buffer[512]; /* one thread, never re-entered */
-
-	for (;;) {
-		ssize_t got = read(look->fd, buffer, sizeof(buffer));
-
-		if (got == 0)
-			return 0;
-		if (got < 0 && errno == EAGAIN) /* it walked a million files without a word, and goes on */
-			got = 0;
-		if (got < 0)
-			return -errno;
-		if (got % (ssize_t)sizeof(buffer[0]))
-			return -EPROTO;
-		for (size_t i = 0; i < (size_t)got / sizeof(buffer[0]); i++) {
-			int r = record_take(look, &buffer[i]);
-
-			if (r < 0)
-				return r;
-		}
-		if (clock_read() >= until_ns)
-			return 1;
-	}
-}
-
 int fl_look_read(struct fl_look *look, uint64_t until_ns)
 {
-	int r = records_read(look, until_ns);
+	int r = iterator_read(look->fd, sizeof(struct fl_record), until_ns, record_take, look);
 
 	if (r == 1)
 		return 1;

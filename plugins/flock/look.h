@@ -44,7 +44,4 @@ const struct fl_record *fl_look_holdings(const struct fl_look *look, uint64_t fi
 void fl_look_clear(struct fl_look *look); /* forgets what was read, keeps the memory */
 void fl_look_fini(struct fl_look *look);
 
-/* Makes room for one more item of an array; `items_pointer` is the array's address. */
-int fl_grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "array.h"
 #include "process.h"
 
 struct reading {
@@ -13,7 +14,7 @@ struct reading {
 
 static int waiting_add(struct fl_waits *waits, const struct fl_waiting *waiting)
 {
-	int r = fl_grow(&waits->items, &waits->capacity, waits->count, sizeof(*waits->items));
+	int r = array_room(&waits->items, &waits->capacity, waits->count, sizeof(*waits->items));
 
 	if (r == 0)
 		waits->items[waits->count++] = *waiting;

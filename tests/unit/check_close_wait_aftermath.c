@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "tcp_close_wait/aftermath.c" /* the very units: a plugin has no library to link */
-#include "support/array.c"
 #include "tcp_close_wait/holders.c"
 
 #define S ((uint64_t)GB_SECOND)
@@ -56,16 +55,6 @@ int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass)
 	(void)kernel;
 	(void)pass;
 	return -1;
-}
-
-int iterator_read(int fd, size_t size, uint64_t until_ns, int (*take)(const void *record, void *arg), void *arg)
-{
-	(void)fd;
-	(void)size;
-	(void)until_ns;
-	(void)take;
-	(void)arg;
-	return 0;
 }
 
 static uint64_t host_now(const struct gb_host *host)

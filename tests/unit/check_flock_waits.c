@@ -19,17 +19,6 @@ static size_t map_count, forgotten;
 static enum fl_thread_state thread_now, thread_after; /* before and after the map has forgotten it */
 static bool process_runs;
 
-int fl_grow(void *items_pointer, size_t *capacity, size_t count, size_t item_size)
-{
-	void **items = items_pointer;
-
-	if (count < *capacity)
-		return 0;
-	*capacity = count + 16;
-	*items = reallocarray(*items, *capacity, item_size);
-	return 0;
-}
-
 int fl_kernel_waits(const struct fl_kernel *kernel, int (*fn)(const struct fl_wait_entry *entry, void *arg), void *arg)
 {
 	int r = 0;
