@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -59,19 +60,41 @@ struct answers {
 	uint64_t longest_ns;
 };
 
-/* Asks for the status, again and again, until all is reaped. */
-static void ask_until_reaped(struct lab_daemon *daemon, struct answers *answers)
+static void ask_until_reaped(const struct lab_daemon *daemon, struct answers *answers)
 {
-	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS, took_ns;
-	long reaped;
+	uint64_t took_ns;
 
-	while ((reaped = status_ask(daemon, &took_ns)) < GHOSTS) {
+	while (status_ask(daemon, &took_ns) < GHOSTS) {
 		answers->count++;
 		if (took_ns > answers->longest_ns)
 			answers->longest_ns = took_ns;
-		lab_daemon_pump(daemon, 1);
-		ck_assert_msg(lab_now_ms() < end, "%ld of %d are reaped", reaped, GHOSTS);
 	}
+}
+
+/* A process of its own asks, again and again, until all is reaped: this one reads the journal, for which the daemon waits. */
+static void ask_beside(struct lab_daemon *daemon, struct answers *ret_answers)
+{
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+	struct answers answers = {0};
+	int pipes[2], status;
+	pid_t asker;
+
+	lab_works(pipe(pipes) == 0, "pipe");
+	asker = fork();
+	lab_works(asker >= 0, "fork");
+	if (asker == 0) {
+		ask_until_reaped(daemon, &answers);
+		_exit(write(pipes[1], &answers, sizeof(answers)) == sizeof(answers) ? 0 : 1);
+	}
+	while (waitpid(asker, &status, WNOHANG) == 0) {
+		lab_daemon_pump(daemon, 1);
+		if (lab_now_ms() > end)
+			kill(asker, SIGKILL);
+	}
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "not all are reaped, or no answer came");
+	lab_works(read(pipes[0], ret_answers, sizeof(*ret_answers)) == sizeof(*ret_answers), "read");
+	close(pipes[0]);
+	close(pipes[1]);
 }
 
 /* The daemon is held while the ghosts come to be, so that all are due at the same moment. */
@@ -95,7 +118,7 @@ START_TEST(thousands_due_at_once_are_reaped_and_the_daemon_answers)
 	lab_scene_half_close(&scene, &stream);
 	lab_start(&scene.server, deed_stream, stream.server_fd, 60, 100);
 	kill(daemon.pid, SIGCONT);
-	ask_until_reaped(&daemon, &answers);
+	ask_beside(&daemon, &answers);
 	printf("%d reaped, by %s; meanwhile %u answers to `status`, the longest after %.1f ms\n", GHOSTS,
 	       lab_method(_i), answers.count, (double)answers.longest_ns / 1e6);
 	ck_assert_uint_ge(answers.count, 3);
