@@ -71,6 +71,8 @@ void cw_probe_admit(struct cw *cw)
 
 		cw->host->settle(cw->host, &settlement);
 	}
+	if (admitted == 0)
+		return;
 	cw->waiting_count -= admitted;
 	memmove(cw->waiting, cw->waiting + admitted, cw->waiting_count * sizeof(*cw->waiting));
 }

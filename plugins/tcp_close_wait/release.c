@@ -195,13 +195,9 @@ static int by_diag(struct cw *cw, uint64_t until_ns)
 	struct cw_release *release = &cw->release;
 	size_t end;
 
-	while (release->at < release->count) {
+	while (!cw->kernel.releases && release->at < release->count) {
 		end = cw_namespace_skip(release, release->at, 0);
-		if (!cw->kernel.releases)
-			release->at +=
-				cw_release_by_diag(cw, release->items + release->at, end - release->at, until_ns);
-		else
-			release->at = end;
+		release->at += cw_release_by_diag(cw, release->items + release->at, end - release->at, until_ns);
 		if (cw_now(cw) >= until_ns)
 			return 0;
 	}
