@@ -212,6 +212,7 @@ typedef struct {
 struct signal_struct {
 	unsigned int flags;
 	atomic_t live;
+	int group_exit_code;
 };
 
 struct hlist_node {
@@ -362,6 +363,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	unsigned int ptrace;
 	unsigned int flags;
+	int exit_code;
 	unsigned int frozen : 1;
 	unsigned int __state;
 	struct task_struct *group_leader;

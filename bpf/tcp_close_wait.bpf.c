@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "process_ends.bpf.h"
 #include "tcp_close_wait.h"
 
 #define S_IFMT 0170000

@@ -24,6 +24,7 @@ static const uint32_t sizes_min[GB_ABI_MINOR_NEWEST + 1] = {
 	[0] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
 	[1] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
 	[2] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
+	[3] = offsetof(struct gb_plugin, close) + sizeof(void (*)(void *)),
 };
 
 struct reading {
@@ -125,6 +126,7 @@ static int take_callbacks(struct reading *reading, uint32_t size)
 		{offsetof(struct gb_plugin, reconfigure), DESCRIPTOR_RECONFIGURE},
 		{offsetof(struct gb_plugin, close), DESCRIPTOR_CLOSE},
 		{offsetof(struct gb_plugin, explain), DESCRIPTOR_EXPLAIN},
+		{offsetof(struct gb_plugin, ended), DESCRIPTOR_ENDED},
 	};
 
 	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {

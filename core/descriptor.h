@@ -24,6 +24,7 @@ enum descriptor_callback {
 	DESCRIPTOR_RECONFIGURE = 1 << 4,
 	DESCRIPTOR_CLOSE = 1 << 5,
 	DESCRIPTOR_EXPLAIN = 1 << 6,
+	DESCRIPTOR_ENDED = 1 << 7,
 };
 
 struct descriptor {

@@ -17,6 +17,21 @@ static void forget(struct plugin *plugin, int fd)
 	close(fd);
 }
 
+/* The kernel is asked first, then the plugin, whose programs may have seen it. */
+static struct breaker_end end_of(struct plugin *plugin, int fd, const struct breaker_owner *owner)
+{
+	struct breaker_end end = process_end(fd, owner->pid, owner->start_ticks);
+	int32_t status;
+
+	if (end.known || !plugin_is_open(plugin) || !plugin->callbacks->ended)
+		return end;
+	plugin_enter(plugin, PLUGIN_CALL_ENDED);
+	if (plugin->callbacks->ended(plugin->opened, owner->pid, owner->start_ticks, &status) == 0)
+		end = (struct breaker_end){.known = true, .status = status};
+	plugin_leave(plugin);
+	return end;
+}
+
 static void owner_ended(int fd, uint32_t events, void *arg)
 {
 	struct plugin *plugin = arg;
@@ -30,8 +45,7 @@ static void owner_ended(int fd, uint32_t events, void *arg)
 	/* The outcome of its reaping is not known yet: looked at again when the batch is done. */
 	if (owner && !owner->reaped_ns && plugin->batch.items)
 		return;
-	tripped = owner && breaker_owner_died(&plugin->breaker, fd, process_end(fd, owner->pid, owner->start_ticks),
-					      clock_now_ns());
+	tripped = owner && breaker_owner_died(&plugin->breaker, fd, end_of(plugin, fd, owner), clock_now_ns());
 	forget(plugin, fd);
 	if (tripped)
 		plugin_tripped(plugin);

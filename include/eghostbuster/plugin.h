@@ -34,7 +34,7 @@
  *        |                                    |
  *      reap(ghosts the guard let pass) -------+  never called in observe mode
  *        |                                       explain(key): the user asks why
- *      close()
+ *      close()                                   ended(pid): how did that owner end?
  *
  * THREADS. Every callback runs on one and the same thread and is never re-entered, also not while the callback is inside
  * of a function of the host. A callback must not block: scan() and reap() get a moment by which they should return, and
@@ -91,8 +91,10 @@
  * The newest minor that this header describes. A plugin may `#define GB_ABI_MINOR` to an older one before it includes
  * this header: it then stays loadable on an older daemon, and the slots newer than that do not exist for it. Slots are
  * only ever appended, each behind `#if GB_ABI_MINOR >= n`.
+ *
+ *   1: gb_ghost.former      2: gb_host.aftermath, GB_OPTION_TYPE_MASK      3: gb_plugin.ended
  */
-#define GB_ABI_MINOR_NEWEST 2 /* 1: gb_ghost.former; 2: gb_host.aftermath, GB_OPTION_TYPE_MASK */
+#define GB_ABI_MINOR_NEWEST 3
 #ifndef GB_ABI_MINOR
 #define GB_ABI_MINOR GB_ABI_MINOR_NEWEST
 #endif
@@ -641,6 +643,17 @@ struct gb_plugin {
 	 * quick, at most some milliseconds. -ENOENT when the plugin knows no such resource. Optional: the daemon then shows
 	 * the evidence and history alone. */
 	int (*explain)(void *state, uint64_t key, const struct gb_explain *explain);
+
+#if GB_ABI_MINOR >= 3
+	/*
+	 * The process `pid` that started at `start_ticks` (as in gb_owner) has ended, within seconds after something that it
+	 * held was reaped, and the kernel did not tell the daemon how: before Linux 6.15 it does so only while nobody has
+	 * waited for the process. Sets *ret_status, as waitpid(2) gives it, from what the plugin's own programs saw. Asked
+	 * once, and not inside of another callback; at most some microseconds. -ENOENT when the plugin does not know.
+	 * Optional: without it any such end is taken for one that the reaping caused.
+	 */
+	int (*ended)(void *state, int32_t pid, uint64_t start_ticks, int32_t *ret_status);
+#endif
 };
 
 #define GB_PLUGIN(...) \

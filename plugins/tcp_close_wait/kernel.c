@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 
+#include "ends.h"
 #include "iterator.h"
 #include "load.h"
 #include "map.h"
@@ -286,6 +287,11 @@ static int inode_want(const struct cw_kernel *kernel, uint32_t inode, enum cw_wa
 	uint8_t value = (uint8_t)why;
 
 	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key, &value, BPF_ANY);
+}
+
+int cw_kernel_ended(const struct cw_kernel *kernel, int32_t pid, uint64_t start_ticks, int32_t *ret_status)
+{
+	return ends_find(bpf_map__fd(kernel->skel->maps.process_ends), pid, start_ticks, ret_status);
 }
 
 int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)

@@ -94,6 +94,9 @@ int cw_kernel_released_add(const struct cw_kernel *kernel, uint64_t sock, uint64
 void cw_kernel_released_remove(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie); /* if it is still it */
 void cw_kernel_tell_released(const struct cw_kernel *kernel, bool holders_of_released);
 
+/* As gb_plugin.ended. */
+int cw_kernel_ended(const struct cw_kernel *kernel, int32_t pid, uint64_t start_ticks, int32_t *ret_status);
+
 /* The inode numbers for CW_PASS_HOLDERS where !looks. */
 int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode);
 int cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode); /* of what was released */

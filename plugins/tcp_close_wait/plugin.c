@@ -149,6 +149,13 @@ static int close_wait_explain(void *state, uint64_t key, const struct gb_explain
 	return cw_explain(state, key, explain);
 }
 
+static int close_wait_ended(void *state, int32_t pid, uint64_t start_ticks, int32_t *ret_status)
+{
+	const struct cw *cw = state;
+
+	return cw_kernel_ended(&cw->kernel, pid, start_ticks, ret_status);
+}
+
 GB_PLUGIN(.name = "tcp_close_wait", .version = "0.1.0",
 	  .summary = "TCP sockets in CLOSE_WAIT: the peer has closed, the application never does",
 	  .roles = GB_ROLE_DETECTOR | GB_ROLE_REAPER, .kernel_features = GB_KERNEL_BTF | GB_KERNEL_BPF_ITER,
@@ -157,4 +164,4 @@ GB_PLUGIN(.name = "tcp_close_wait", .version = "0.1.0",
 	  .options = cw_options, .option_count = CW_OPTION_COUNT, .option_size = sizeof(cw_options[0]),
 	  .config_size = sizeof(struct cw_config), .open = close_wait_open, .scan = close_wait_scan,
 	  .reap = close_wait_reap, .reconfigure = close_wait_reconfigure, .close = close_wait_close,
-	  .explain = close_wait_explain);
+	  .explain = close_wait_explain, .ended = close_wait_ended);

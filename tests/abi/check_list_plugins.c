@@ -19,8 +19,8 @@
 /* clang-format off */
 static const char expected_text[] =
 	"NAME         VERSION  ENABLED  ROLES     ABI  SUMMARY\n"
-	"example      1.0      yes      detector  1.2  finds examples\n"
-	"good         1.2.3    no       detector  1.2  a plugin of the tests\n"
+	"example      1.0      yes      detector  1.3  finds examples\n"
+	"good         1.2.3    no       detector  1.3  a plugin of the tests\n"
 	"wrong_magic  -        no       -         -    REFUSED, see below\n"
 	"\n"
 	"example\n"
@@ -91,7 +91,7 @@ START_TEST(json)
 
 	ck_assert_ptr_nonnull(all);
 	ck_assert_str_eq(json_string_value(json_object_get(all, "folder")), scratch_expand("R/plugins"));
-	ck_assert_str_eq(json_string_value(json_object_get(all, "abi")), "1.2");
+	ck_assert_str_eq(json_string_value(json_object_get(all, "abi")), "1.3");
 	plugins = json_object_get(all, "plugins");
 	ck_assert_uint_eq(json_array_size(plugins), 3);
 	plugin = json_array_get(plugins, 1);

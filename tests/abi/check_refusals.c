@@ -19,14 +19,14 @@ static const struct {
 	const char *name, *sentence; /* without the path in front */
 } cases[] = {
 	{"other_major",
-	 "built for plugin ABI 2.2, this ghostbuster has 1.2: install the other_major built for ABI 1, or "
+	 "built for plugin ABI 2.3, this ghostbuster has 1.3: install the other_major built for ABI 1, or "
 	 "upgrade ghostbuster"},
 	{"older_major",
-	 "built for plugin ABI 0.2, this ghostbuster has 1.2: install the older_major built for ABI 1, or "
+	 "built for plugin ABI 0.3, this ghostbuster has 1.3: install the older_major built for ABI 1, or "
 	 "rebuild it against this ghostbuster's eghostbuster/plugin.h"},
 	{"newer_minor",
-	 "built for plugin ABI 1.7, this ghostbuster has 1.2: upgrade ghostbuster, or rebuild newer_minor "
-	 "with GB_ABI_MINOR defined as 2"},
+	 "built for plugin ABI 1.7, this ghostbuster has 1.3: upgrade ghostbuster, or rebuild newer_minor "
+	 "with GB_ABI_MINOR defined as 3"},
 	{"wrong_magic",
 	 "its gb_plugin begins with 0x12345678, want 0x50424745: make it with GB_PLUGIN() and rebuild the "
 	 "plugin"},
@@ -34,10 +34,10 @@ static const struct {
 	 "its descriptor has the flags 0x4, this ghostbuster knows none: upgrade ghostbuster, or rebuild "
 	 "the plugin without them"},
 	{"too_large",
-	 "its descriptor says it has 4096 bytes, its symbol gb_plugin has 136: make it with GB_PLUGIN() and "
+	 "its descriptor says it has 4096 bytes, its symbol gb_plugin has 144: make it with GB_PLUGIN() and "
 	 "rebuild the plugin"},
 	{"too_small",
-	 "its descriptor says it has 40 bytes, want at least 128 for ABI 1.2: make it with GB_PLUGIN() and "
+	 "its descriptor says it has 40 bytes, want at least 128 for ABI 1.3: make it with GB_PLUGIN() and "
 	 "rebuild the plugin"},
 	{"no_name", "its descriptor has no name, want one: set .name in GB_PLUGIN() and rebuild the plugin"},
 	{"no_version", "its descriptor has no version, want one: set .version in GB_PLUGIN() and rebuild the plugin"},

@@ -185,8 +185,8 @@ void lab_scene_end(struct lab_scene *scene);
 /* ---- the daemon (lab_daemon.c) ------------------------------------------------------------------------------------- */
 
 /*
- * Guard options that keep the breaker out of a test: kernels before 6.15 do not tell how a process ended, so that an actor
- * whose part is over shortly after a reaping would count as one that died of it.
+ * Guard options that keep the breaker out of a test: an actor that is killed because its part is over, shortly after a
+ * reaping, would count as one that died of it.
  */
 #define LAB_CALM "owner_grace = \"0s\"; "
 
@@ -199,6 +199,7 @@ struct lab_setup {
 	const char *more;    /* more options of ghostbuster: "mode = \"observe\";" */
 	const char *arg[6];  /* more arguments */
 	bool no_getfd;       /* the kernel refuses it pidfd_getfd() with EPERM, as Yama with ptrace_scope 3 does */
+	bool no_info;        /* a pidfd does not tell it how the process ended, as before Linux 6.15 */
 	const struct lab_net *net[4];
 };
 

@@ -3,19 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../refuse.h"
 #include "cleanup.h"
 
 static void append(char **text, size_t *size, const char *bytes, size_t count)
@@ -68,19 +65,6 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 	lab_write_file(daemon->config, 0600, text);
 }
 
-static void refuse_getfd(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_getfd, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
-
-	lab_works(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "a seccomp filter");
-}
-
 static void exec_daemon(const struct lab_daemon *daemon, const struct lab_setup *setup, int out, int err)
 {
 	const char *argv[16] = {LAB_PROGRAM, "-c", daemon->config, "--plugin-dir", LAB_PLUGINS};
@@ -91,8 +75,8 @@ static void exec_daemon(const struct lab_daemon *daemon, const struct lab_setup 
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL);
-	if (setup->no_getfd)
-		refuse_getfd();
+	lab_works(!setup->no_getfd || refuse_pidfd_getfd() == 0, "a seccomp filter");
+	lab_works(!setup->no_info || refuse_pidfd_info() == 0, "a seccomp filter");
 	execv(LAB_PROGRAM, (char **)(void *)argv);
 	dprintf(STDERR_FILENO, LAB_PROGRAM ": %s\n", strerror(errno));
 	_exit(126);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a report to its end: what becomes of a plugin's ghosts. */
+#include "../refuse.h"
 #include "fake_plugin.h"
 
 #include <errno.h>
@@ -274,7 +275,50 @@ START_TEST(an_owner_that_dies_trips_the_breaker)
 	ck_assert_int_eq(plugin->breaker.tripped, _i != 2);
 	if (_i != 2)
 		ck_assert_uint_eq(lines("guard.tripped", _i ? "was killed by signal 13" : "was killed by signal 9"), 1);
+	ck_assert_uint_eq(fake.ends, 0); /* the kernel told */
 	waitpid(child, NULL, 0);
+}
+END_TEST
+
+static const struct {
+	int error, status;
+	bool deaf; /* a plugin that cannot be asked */
+	bool trips;
+	const char *message;
+} told[] = {
+	{0, SIGPIPE, false, true, "was killed by signal 13 0 ms after"},
+	{0, 3 << 8, false, true, "exited with 3 0 ms after"},
+	{0, 0, false, false, ""},
+	{-ENOENT, SIGPIPE, false, true, ") died 0 ms after"},
+	{0, SIGPIPE, true, true, ") died 0 ms after"},
+};
+
+/* The owner's parent waits at once, and the kernel keeps nothing. */
+START_TEST(a_plugin_knows_how_an_owner_ended)
+{
+	static struct gb_plugin slots; /* until teardown() */
+	pid_t child = fork();
+
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(refuse_pidfd_info(), 0);
+	slots = callbacks;
+	slots.ended = told[_i].deaf ? NULL : slots.ended;
+	fake.holder = child;
+	fake.end_error = told[_i].error;
+	fake.end_status = told[_i].status;
+	fake.count = 1;
+	ck_assert_int_eq(plugin_open(plugin, &slots, NULL), 0);
+	settle();
+	ck_assert_uint_eq(fake.reaped, 1);
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	loop_round(engine.loop);
+	ck_assert_uint_eq(fake.ends, told[_i].deaf ? 0 : 1);
+	ck_assert_int_eq(plugin->breaker.tripped, told[_i].trips);
+	ck_assert_uint_eq(lines("guard.tripped", told[_i].message), told[_i].trips);
 }
 END_TEST
 
@@ -318,6 +362,7 @@ int main(void)
 	tcase_add_test(tests, failures_trip_the_breaker);
 	tcase_add_test(tests, reap_that_errs_fails_what_is_pending);
 	tcase_add_loop_test(tests, an_owner_that_dies_trips_the_breaker, 0, 3);
+	tcase_add_loop_test(tests, a_plugin_knows_how_an_owner_ended, 0, GB_COUNT(told));
 	tcase_add_test(tests, at_the_machines_clock);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

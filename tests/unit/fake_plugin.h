@@ -46,6 +46,8 @@ static struct fake {
 	const struct gb_reap_item *items;
 	uint32_t opens, scans, slices, reaps, reaped, closes, dispatches, flags, largest;
 	int nested; /* what a report from the wrong place returned */
+	int end_error, end_status;
+	uint32_t ends; /* how often it was asked how a process ended */
 } fake;
 
 static int fake_open(const struct gb_host *host, const void *config, void **ret_state)
@@ -168,6 +170,17 @@ static int fake_reconfigure(void *state, const void *config)
 	return fake.reconfigure_error;
 }
 
+static int fake_ended(void *state, int32_t pid, uint64_t start_ticks, int32_t *ret_status)
+{
+	ck_assert_ptr_eq(state, &fake);
+	ck_assert_int_eq(pid, fake.holder);
+	ck_assert_uint_ne(start_ticks, 0);
+	fake.ends++;
+	if (fake.end_error == 0)
+		*ret_status = fake.end_status;
+	return fake.end_error;
+}
+
 static void fake_close(void *state)
 {
 	ck_assert_ptr_eq(state, &fake);
@@ -184,6 +197,7 @@ static const struct gb_plugin callbacks = {
 	.dispatch = fake_dispatch,
 	.reconfigure = fake_reconfigure,
 	.close = fake_close,
+	.ended = fake_ended,
 };
 
 static void on_seen(void *arg)
