@@ -67,7 +67,7 @@ struct cw_observation {
 	struct cw_tuple tuple;
 };
 
-#define CW_CONDEMNED_MAX 65536 /* at the same time */
+#define CW_CONDEMNED_MAX 131072 /* at the same time */
 
 /* Map `condemned`: what the releasing pass is told and what it answers, by the address of the struct sock. */
 struct cw_condemned {

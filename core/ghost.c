@@ -33,7 +33,7 @@ static void ghost_free(struct ghost *ghost)
 	if (!ghost)
 		return;
 	drop_owners(ghost);
-	free(ghost->record);
+	ghost_record_unref(ghost->record);
 	free(ghost->history);
 	free(ghost->detail);
 	free(ghost);
@@ -72,7 +72,7 @@ int ghost_put(struct ghost_table *table, const struct gb_ghost *report, uint64_t
 	if (new) {
 		ghost = calloc(1, sizeof(*ghost));
 		if (!ghost) {
-			free(record);
+			ghost_record_unref(record);
 			return -ENOMEM;
 		}
 		ghost->key = report->key;
@@ -80,7 +80,7 @@ int ghost_put(struct ghost_table *table, const struct gb_ghost *report, uint64_t
 		ghost->found_ns = now_ns;
 		HASH_ADD(hh, table->by_key, key, sizeof(ghost->key), ghost);
 	}
-	free(ghost->record);
+	ghost_record_unref(ghost->record);
 	ghost->record = record;
 	*ret_ghost = ghost;
 	*ret_new = new;
@@ -137,8 +137,8 @@ void ghost_step_add(struct ghost *ghost, enum ghost_event event, uint16_t reason
 	if (count == GHOST_HISTORY_MAX) {
 		memmove(&ghost->history[1], &ghost->history[2], (GHOST_HISTORY_MAX - 2) * sizeof(*ghost->history));
 		count--;
-	} else if ((count & (count - 1)) == 0) { /* full at each power of two */
-		struct ghost_step *history = reallocarray(ghost->history, count ? count * 2U : 1U, sizeof(*history));
+	} else if (count != 1 && (count & (count - 1)) == 0) { /* full at each power of two; most have two steps */
+		struct ghost_step *history = reallocarray(ghost->history, count ? count * 2U : 2U, sizeof(*history));
 
 		if (!history)
 			return;

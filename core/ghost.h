@@ -58,9 +58,10 @@ struct ghost_record {
 	uint64_t seen_ns; /* when it was reported */
 	struct gb_ns ns;
 	uint32_t port;
+	uint32_t references;
 	uint16_t action; /* word */
-	uint8_t evidence_count, holder_count, former_count;
 	uint16_t proof_size;
+	uint8_t evidence_count, holder_count, former_count;
 	bool report_only; /* the action is "report" */
 	const struct ghost_field *evidence;
 	const struct gb_holder *holders;

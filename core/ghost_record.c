@@ -156,22 +156,37 @@ int ghost_record_new(const struct gb_ghost *report, uint64_t now_ns, struct ghos
 		r = words_of(report, names, &action);
 	if (r < 0)
 		return r;
-	record = calloc(1, sizeof(*record) + report->evidence_count * sizeof(struct ghost_field) +
-				   report->holder_count * sizeof(struct gb_holder) +
-				   former_count(report) * sizeof(struct gb_owner) + report->proof_size + texts);
+	record = malloc(sizeof(*record) + report->evidence_count * sizeof(struct ghost_field) +
+			report->holder_count * sizeof(struct gb_holder) +
+			former_count(report) * sizeof(struct gb_owner) + report->proof_size + texts);
 	if (!record)
 		return -ENOMEM;
-	record->age_ns = report->age_ns;
-	record->seen_ns = now_ns;
-	record->ns = report->ns;
-	record->port = report->port;
-	record->action = action;
-	record->report_only = strcmp(report->action, "report") == 0;
-	record->evidence_count = (uint8_t)report->evidence_count;
-	record->holder_count = (uint8_t)report->holder_count;
-	record->former_count = (uint8_t)former_count(report);
-	record->proof_size = (uint16_t)report->proof_size;
+	*record = (struct ghost_record){
+		.age_ns = report->age_ns,
+		.seen_ns = now_ns,
+		.ns = report->ns,
+		.port = report->port,
+		.references = 1,
+		.action = action,
+		.report_only = strcmp(report->action, "report") == 0,
+		.evidence_count = (uint8_t)report->evidence_count,
+		.holder_count = (uint8_t)report->holder_count,
+		.former_count = (uint8_t)former_count(report),
+		.proof_size = (uint16_t)report->proof_size,
+	};
 	record_fill(record, report, names);
 	*ret_record = record;
 	return 0;
+}
+
+struct ghost_record *ghost_record_ref(struct ghost_record *record)
+{
+	record->references++;
+	return record;
+}
+
+void ghost_record_unref(struct ghost_record *record)
+{
+	if (record && --record->references == 0)
+		free(record);
 }

@@ -9,7 +9,10 @@
 
 #include "ghost.h"
 
-/* To be freed with free(). -EINVAL when the report breaks a bound, -ENOSPC (words), -ENOMEM. */
+/* With one reference, the caller's. -EINVAL when the report breaks a bound, -ENOSPC (words), -ENOMEM. */
 int ghost_record_new(const struct gb_ghost *report, uint64_t now_ns, struct ghost_record **ret_record);
+
+struct ghost_record *ghost_record_ref(struct ghost_record *record);
+void ghost_record_unref(struct ghost_record *record); /* NULL is fine */
 
 #endif

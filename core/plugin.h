@@ -26,7 +26,7 @@
 #define PLUGIN_PATIENCE_NS (60 * GB_SECOND)     /* a scan or reap that still wants more after that has failed */
 #define PLUGIN_SCAN_GAP_NS (1 * GB_MILLISECOND) /* between two scans, whatever the plugin asks for */
 #define PLUGIN_SCAN_REST_NS GB_DAY              /* at the latest */
-#define PLUGIN_BATCH_MAX 65536                  /* ghosts handed to reap() at once */
+#define PLUGIN_BATCH_MAX 131072                 /* ghosts handed to reap() at once */
 #define PLUGIN_WATCHES_MAX 256
 #define PLUGIN_SHOWN_MAX 32 /* numbers, and facts */
 
@@ -58,8 +58,9 @@ struct plugin_totals {
 struct plugin_batch {
 	struct gb_reap_item *items; /* NULL: none is under way */
 	struct ghost **ghosts;      /* of each item; NULL once its outcome was taken */
-	unsigned char (*proofs)[GB_PROOF_MAX];
-	uint32_t wanted; /* while it is being filled: how many there may be; then 0 */
+	struct ghost_record *
+		*records; /* references: the plugin may look at all proofs until it is done with the batch */
+	uint32_t wanted;  /* while it is being filled: how many there may be; then 0 */
 	uint32_t count, settled;
 	uint64_t started_ns;
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "ghost_record.h"
 #include "log.h"
 #include "plugin.h"
 #include "word.h"
@@ -32,9 +33,11 @@ uint64_t plugin_batch_when(struct plugin *plugin, uint64_t now_ns)
 
 static void batch_free(struct plugin_batch *batch)
 {
+	for (uint32_t i = 0; i < batch->count; i++)
+		ghost_record_unref(batch->records[i]);
 	free(batch->items);
 	free(batch->ghosts);
-	free(batch->proofs);
+	free(batch->records);
 	*batch = (struct plugin_batch){0};
 }
 
@@ -56,8 +59,8 @@ static int batch_alloc(struct plugin_batch *batch, uint32_t count)
 {
 	batch->items = calloc(count, sizeof(*batch->items));
 	batch->ghosts = calloc(count, sizeof(*batch->ghosts));
-	batch->proofs = calloc(count, sizeof(*batch->proofs));
-	if (batch->items && batch->ghosts && batch->proofs)
+	batch->records = calloc(count, sizeof(*batch->records));
+	if (batch->items && batch->ghosts && batch->records)
 		return 0;
 	batch_free(batch);
 	return -ENOMEM;
@@ -65,16 +68,15 @@ static int batch_alloc(struct plugin_batch *batch, uint32_t count)
 
 static void batch_add(struct plugin_batch *batch, struct ghost *ghost)
 {
-	const struct ghost_record *record = ghost->record;
+	struct ghost_record *record = ghost->record;
 	uint32_t i = batch->count++;
 
-	/* A copy: the plugin may look at the proofs of a batch until it is done with all of it. */
-	memcpy(batch->proofs[i], record->proof, record->proof_size);
 	batch->ghosts[i] = ghost;
+	batch->records[i] = ghost_record_ref(record);
 	batch->items[i] = (struct gb_reap_item){
 		.key = ghost->key,
 		.action = word_text(record->action),
-		.proof = batch->proofs[i],
+		.proof = record->proof,
 		.proof_size = record->proof_size,
 	};
 }

@@ -54,8 +54,7 @@ void cw_aftermath_note(struct cw *cw, const struct cw_dead *dead, uint32_t inode
 	noted.held_by = 0;
 	noted.released_ns = cw_now(cw);
 	if (aftermath->count == CW_RELEASED_MAX || !noted.id ||
-	    array_room(&aftermath->items, &aftermath->capacity, aftermath->count, sizeof(*aftermath->items)) < 0 ||
-	    (cw->kernel.looks && cw_kernel_released_add(&cw->kernel, noted.id, noted.cookie) < 0)) {
+	    array_room(&aftermath->items, &aftermath->capacity, aftermath->count, sizeof(*aftermath->items)) < 0) {
 		aftermath->unfollowed++; /* told with the next look: this may be the ten thousandth in a row */
 		return;
 	}
@@ -78,6 +77,29 @@ bool cw_aftermath_due(const struct cw *cw, uint64_t now_ns)
 
 /* ---- a look ---- */
 
+/* Tells the kernel those that it does not know yet; what it has no room for is not followed. */
+static void released_tell(struct cw *cw)
+{
+	static uint64_t socks[CW_TOLD_AT_ONCE], cookies[CW_TOLD_AT_ONCE]; /* one thread, never re-entered */
+	struct cw_aftermath *aftermath = &cw->aftermath;
+
+	while (aftermath->told < aftermath->count) {
+		uint32_t count = 0;
+
+		for (size_t i = aftermath->told; i < aftermath->count && count < CW_TOLD_AT_ONCE; i++, count++) {
+			socks[count] = aftermath->items[i].id;
+			cookies[count] = aftermath->items[i].cookie;
+		}
+		if (cw->kernel.looks && cw_kernel_released_add(&cw->kernel, socks, cookies, &count) < 0) {
+			aftermath->told += count;
+			aftermath->unfollowed += aftermath->count - aftermath->told;
+			aftermath->count = aftermath->told;
+		} else {
+			aftermath->told += count;
+		}
+	}
+}
+
 static void inodes_tell(const struct cw *cw, bool want)
 {
 	const struct cw_aftermath *aftermath = &cw->aftermath;
@@ -96,6 +118,7 @@ void cw_aftermath_begin(struct cw *cw, uint64_t now_ns)
 
 	if (aftermath->count == 0 || (!cw_aftermath_due(cw, now_ns) && now_ns < aftermath->looked_ns + REACTION_NS))
 		return;
+	released_tell(cw);
 	aftermath->looking = true;
 	aftermath->looked_ns = now_ns;
 	aftermath->at = aftermath->kept = 0;
@@ -124,6 +147,7 @@ void cw_aftermath_end(struct cw *cw, bool ok)
 	memmove(aftermath->items + aftermath->kept, aftermath->items + aftermath->at,
 		(aftermath->count - aftermath->at) * sizeof(*aftermath->items));
 	aftermath->count -= aftermath->at - aftermath->kept;
+	aftermath->told = aftermath->count;
 	aftermath->looking = false;
 	aftermath->next_ns = aftermath->looked_ns + REACTION_NS;
 }
@@ -255,7 +279,7 @@ int cw_aftermath_take(struct cw *cw, uint64_t until_ns)
 		if (aftermath->at % TAKEN_A_LOOK_AT_THE_CLOCK == 0 && cw_now(cw) >= until_ns)
 			return 1;
 	}
-	aftermath->at = aftermath->count = aftermath->kept;
+	aftermath->at = aftermath->count = aftermath->told = aftermath->kept;
 	if (!aftermath->counted)
 		aftermath->telling = aftermath->carriers;
 	aftermath->counted = true;
@@ -286,14 +310,12 @@ static void carriers_drop(struct cw_aftermath *aftermath)
 void cw_aftermath_reload(struct cw *cw, bool same_ids)
 {
 	struct cw_aftermath *aftermath = &cw->aftermath;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < aftermath->count && same_ids; i++)
-		if (!cw->kernel.looks ||
-		    cw_kernel_released_add(&cw->kernel, aftermath->items[i].id, aftermath->items[i].cookie) == 0)
-			aftermath->items[kept++] = aftermath->items[i];
-	aftermath->unfollowed += aftermath->count - kept;
-	aftermath->count = kept;
+	aftermath->told = 0;
+	if (same_ids)
+		return;
+	aftermath->unfollowed += aftermath->count;
+	aftermath->count = 0;
 }
 
 int cw_aftermath_explain(const struct cw *cw, uint64_t cookie, const struct gb_explain *explain)

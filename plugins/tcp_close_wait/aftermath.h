@@ -30,6 +30,7 @@ struct cw_dead {
 struct cw_aftermath {
 	struct cw_dead *items; /* at most CW_RELEASED_MAX */
 	size_t count, capacity;
+	size_t told;                           /* of `items`, the first ones: the kernel knows them */
 	bool looking;                          /* the pass under way looks for them */
 	uint64_t looked_ns;                    /* when the last look began */
 	uint64_t next_ns;                      /* when there is to be a look; UINT64_MAX: nothing is left */

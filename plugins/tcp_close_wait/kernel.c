@@ -262,9 +262,10 @@ int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_cursor *cursor, st
 	return end == 0;
 }
 
-int cw_kernel_released_add(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)
+int cw_kernel_released_add(const struct cw_kernel *kernel, const uint64_t *socks, const uint64_t *cookies,
+			   uint32_t *count)
 {
-	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.released), &sock, &cookie, BPF_ANY);
+	return bpf_map_update_batch(bpf_map__fd(kernel->skel->maps.released), socks, cookies, count, NULL);
 }
 
 void cw_kernel_released_remove(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)

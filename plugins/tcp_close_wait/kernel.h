@@ -89,8 +89,10 @@ void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock);
 int cw_kernel_drain(const struct cw_kernel *kernel, struct cw_cursor *cursor, struct cw_sentence *ret_sentences,
 		    uint32_t *ret_count);
 
-/* What was released: CW_PASS_HOLDERS shows its descriptors, too, when it is told. -E2BIG: there is no room for more. */
-int cw_kernel_released_add(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie);
+/* What was released: CW_PASS_HOLDERS shows its descriptors, too, when it is told. In one system call; -E2BIG: there is no
+ * room for more. *count becomes how many the kernel took, also on failure. */
+int cw_kernel_released_add(const struct cw_kernel *kernel, const uint64_t *socks, const uint64_t *cookies,
+			   uint32_t *count);
 void cw_kernel_released_remove(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie); /* if it is still it */
 void cw_kernel_tell_released(const struct cw_kernel *kernel, bool holders_of_released);
 

@@ -11,16 +11,20 @@
 static struct cw cw;
 static uint64_t now_ns, woken_ns;
 static int32_t ended_pid;
-static size_t added, removed, tellings;
+static size_t added, room, removed, tellings;
 static struct gb_aftermath told[8];
 
-int cw_kernel_released_add(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)
+int cw_kernel_released_add(const struct cw_kernel *kernel, const uint64_t *socks, const uint64_t *cookies,
+			   uint32_t *count)
 {
+	bool fits = *count <= room - added;
+
 	(void)kernel;
-	(void)sock;
-	(void)cookie;
-	added++;
-	return 0;
+	for (uint32_t i = 0; i < *count; i++)
+		ck_assert(socks[i] && cookies[i]);
+	*count = fits ? *count : (uint32_t)(room - added);
+	added += *count;
+	return fits ? 0 : -E2BIG;
 }
 
 void cw_kernel_released_remove(const struct cw_kernel *kernel, uint64_t sock, uint64_t cookie)
@@ -98,6 +102,7 @@ static void make(void)
 	now_ns = 1000 * S;
 	ended_pid = 0;
 	added = removed = tellings = 0;
+	room = SIZE_MAX;
 }
 
 static void unmake(void)
@@ -251,7 +256,45 @@ START_TEST(no_more_than_there_is_room_for)
 		release(i, i, 100);
 	ck_assert_uint_eq(cw.aftermath.count, CW_RELEASED_MAX);
 	ck_assert_uint_eq(cw.aftermath.unfollowed, 10);
+	now_ns += REACTION_NS + GATHER_NS;
+	cw_aftermath_begin(&cw, now_ns);
 	ck_assert_uint_eq(added, CW_RELEASED_MAX);
+}
+END_TEST
+
+/* What the kernel does not take is not followed, and nobody is said to have let go of it. */
+START_TEST(the_kernel_has_no_room)
+{
+	for (uint64_t i = 1; i <= 10000; i++)
+		release(i, i, 100);
+	room = 9000;
+	now_ns += REACTION_NS + GATHER_NS;
+	look();
+	ck_assert_uint_eq(cw.aftermath.unfollowed, 1000);
+	ck_assert_uint_eq(tellings, 1);
+	ck_assert_uint_eq(told[0].reacted, 9000);
+	ck_assert_uint_eq(cw.aftermath.count, 0);
+}
+END_TEST
+
+/* A kernel that was told once is told no more, but for programs that were loaded anew. */
+START_TEST(told_once)
+{
+	release(1, 11, 100);
+	now_ns += REACTION_NS + GATHER_NS;
+	holds(1, 11, 100);
+	look();
+	ck_assert_uint_eq(added, 1);
+	now_ns = cw_aftermath_next(&cw);
+	release(2, 12, 100);
+	holds(2, 12, 100);
+	look();
+	ck_assert_uint_eq(added, 2);
+	cw_aftermath_reload(&cw, true);
+	release(3, 13, 100);
+	now_ns = cw_aftermath_next(&cw);
+	look();
+	ck_assert_uint_eq(added, 4);
 }
 END_TEST
 
@@ -295,6 +338,8 @@ int main(void)
 	tcase_add_test(tests, who_has_ended_has_not_reacted);
 	tcase_add_test(tests, by_inode_it_may_be_so);
 	tcase_add_test(tests, no_more_than_there_is_room_for);
+	tcase_add_test(tests, the_kernel_has_no_room);
+	tcase_add_test(tests, told_once);
 	tcase_add_test(tests, broken_off);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
