@@ -24,6 +24,17 @@ static const struct table_column columns[] = {
 
 enum { FIRST_NUMBER = 3, NEXT_SCAN = 10, COLUMNS = 11 };
 
+static const struct table_column class_columns[] = {
+	{"PLUGIN", 0},           {"CLASS", 0},
+	{"FOUND", TABLE_RIGHT},  {"REAPED", TABLE_RIGHT},
+	{"HEALED", TABLE_RIGHT}, {"SPARED", TABLE_RIGHT},
+	{"FAILED", TABLE_RIGHT},
+};
+
+static const char *const counted[] = {"found", "reaped", "healed", "spared", "failed"};
+
+enum { CLASS_FIRST_NUMBER = 2, CLASS_COLUMNS = 7 };
+
 /* "netns a, b; paths /srv", or "everything". */
 static void add_scope(struct buffer *buffer, const json_t *scope)
 {
@@ -91,7 +102,6 @@ static void print_head(FILE *out, const json_t *answer, unsigned int width)
 
 static int add_row(struct table *table, const json_t *plugin)
 {
-	static const char *const totals[] = {"found", "reaped", "healed", "spared", "failed"};
 	const json_t *next = json_object_get(plugin, "next_scan_ms"), *counts = json_object_get(plugin, "totals");
 	struct buffer cells[COLUMNS] = {0};
 	const char *texts[COLUMNS];
@@ -102,8 +112,8 @@ static int add_row(struct table *table, const json_t *plugin)
 	buffer_add_text(&cells[2], client_text(plugin, "state"));
 	buffer_add_integer(&cells[FIRST_NUMBER], client_number(plugin, "known"));
 	buffer_add_integer(&cells[FIRST_NUMBER + 1], client_number(plugin, "queued"));
-	for (size_t i = 0; i < GB_COUNT(totals); i++)
-		buffer_add_integer(&cells[FIRST_NUMBER + 2 + i], client_number(counts, totals[i]));
+	for (size_t i = 0; i < GB_COUNT(counted); i++)
+		buffer_add_integer(&cells[FIRST_NUMBER + 2 + i], client_number(counts, counted[i]));
 	if (json_is_integer(next)) {
 		buffer_add_text(&cells[NEXT_SCAN], "in ");
 		client_add_value(&cells[NEXT_SCAN], "next_scan_ms", next);
@@ -113,6 +123,48 @@ static int add_row(struct table *table, const json_t *plugin)
 	error = table_add(table, texts);
 	for (size_t i = 0; i < COLUMNS; i++)
 		buffer_fini(&cells[i]);
+	return error;
+}
+
+static int add_class_row(struct table *table, const char *plugin, const char *class, const json_t *counts)
+{
+	const char *texts[CLASS_COLUMNS] = {plugin, class};
+	struct buffer cells[GB_COUNT(counted)] = {0};
+	int error;
+
+	for (size_t i = 0; i < GB_COUNT(counted); i++) {
+		buffer_add_integer(&cells[i], client_number(counts, counted[i]));
+		texts[CLASS_FIRST_NUMBER + i] = buffer_text(&cells[i]);
+	}
+	error = table_add(table, texts);
+	for (size_t i = 0; i < GB_COUNT(counted); i++)
+		buffer_fini(&cells[i]);
+	return error;
+}
+
+/* Nothing when no ghost had a class. */
+static int print_classes(FILE *out, const json_t *plugins, unsigned int width)
+{
+	size_t rows = 0;
+	struct table *table;
+	int error = table_new(class_columns, CLASS_COLUMNS, &table);
+
+	for (size_t i = 0; i < json_array_size(plugins) && !error; i++) {
+		const json_t *plugin = json_array_get(plugins, i);
+		const char *class;
+		json_t *counts;
+
+		json_object_foreach(json_object_get(plugin, "classes"), class, counts)
+		{
+			error = error ? error : add_class_row(table, client_text(plugin, "name"), class, counts);
+			rows++;
+		}
+	}
+	if (!error && rows) {
+		error = table_print(table, out, width);
+		fputc('\n', out);
+	}
+	table_free(table);
 	return error;
 }
 
@@ -163,6 +215,7 @@ int client_print_status(FILE *out, const json_t *answer, unsigned int width)
 	else if (!error)
 		error = table_print(table, out, width);
 	fputc('\n', out);
+	error = error ? error : print_classes(out, plugins, width);
 	for (size_t i = 0; i < json_array_size(plugins); i++)
 		print_notes(out, json_array_get(plugins, i), width);
 	table_free(table);

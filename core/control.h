@@ -13,7 +13,10 @@
  *             "plugins":[{"name":…,"version":…,"state":"running"|"observe"|"tripped"|"refused"|"failed","why":…,
  *                         "next_scan_ms":1,"known":1,"queued":1,
  *                         "totals":{"found":1,"reaped":1,"healed":1,"spared":1,"failed":1},
+ *                         "classes":{CLASS:{as "totals"}},
  *                         "numbers":{NAME:1},"facts":{NAME:"…"},"options":{NAME:…}}]}
+ *             "totals" never go down, as long as the plugin is enabled: a reload keeps them. "classes": the same by the
+ *             text "class" of the evidence, of at most 16 classes; "other" is all others
  *   ghosts   {"ghosts":[{"id":…,"plugin":…,"resource":…,"state":"suspect"|"queued"|"spared"|"reaping"|"deferred","reason":…,
  *                        "age_ms":1,"action":…,"owners":[…],"namespace":…,"evidence":{…}}],"total":1}
  *             at most `limit` of them (default 1000, at most 10000); `total` counts all

@@ -74,18 +74,6 @@ static json_t *facts(const struct plugin *plugin)
 	return object;
 }
 
-static json_t *totals(const struct plugin_totals *sum)
-{
-	json_t *object = json_object();
-
-	answer_put_number(object, "found", sum->found);
-	answer_put_number(object, "reaped", sum->reaped);
-	answer_put_number(object, "healed", sum->healed);
-	answer_put_number(object, "spared", sum->spared);
-	answer_put_number(object, "failed", sum->failed);
-	return object;
-}
-
 static uint64_t until_scan_ms(const struct plugin *plugin)
 {
 	uint64_t now_ns = clock_now_ns();
@@ -106,7 +94,8 @@ static json_t *plugin_status(const struct slot *slot)
 		answer_put_number(object, "next_scan_ms", until_scan_ms(plugin));
 	answer_put_number(object, "known", ghost_count(&plugin->ghosts));
 	answer_put_number(object, "queued", plugin->ghosts.queued);
-	answer_put(object, "totals", totals(&plugin->totals));
+	answer_put(object, "totals", tally_total_json(&plugin->tally));
+	answer_put(object, "classes", tally_classes_json(&plugin->tally));
 	answer_put(object, "numbers", numbers(plugin));
 	answer_put(object, "facts", facts(plugin));
 	if (slot->settings)

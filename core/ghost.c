@@ -294,6 +294,22 @@ uint32_t ghost_evidence(const struct ghost *ghost, struct gb_field *fields)
 	return record->evidence_count;
 }
 
+const char *ghost_class(const struct ghost *ghost)
+{
+	const struct ghost_record *record = ghost->record;
+	static uint16_t class;
+
+	if (!class && word_id("class", &class) < 0)
+		return NULL;
+	for (uint8_t i = 0; i < record->evidence_count; i++) {
+		const struct ghost_field *field = &record->evidence[i];
+
+		if (field->name == class && field->type == GB_FIELD_TEXT && field->text)
+			return record->texts + field->text;
+	}
+	return NULL;
+}
+
 uint64_t ghost_age_ns(const struct ghost *ghost, uint64_t now_ns)
 {
 	const struct ghost_record *record = ghost->record;

@@ -157,6 +157,9 @@ const char *ghost_event_text(enum ghost_event event); /* "ghost.found" */
 /* The evidence as a plugin gave it, at most GB_EVIDENCE_MAX fields; valid until the next report. Returns the count. */
 uint32_t ghost_evidence(const struct ghost *ghost, struct gb_field *fields);
 
+/* The text `class` of its evidence, until the next report; NULL when it has none. */
+const char *ghost_class(const struct ghost *ghost);
+
 /* The age now; of a finished one, its age when it was seen last. */
 uint64_t ghost_age_ns(const struct ghost *ghost, uint64_t now_ns);
 

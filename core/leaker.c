@@ -165,27 +165,23 @@ static void process_sample(const struct leakers *leakers, struct leaker_process 
 	samples[1] = (struct leaker_sample){.at_ns = now_ns, .open = files.open};
 }
 
+/* No word is made of a class that has no place here: words are for ever. */
 static void class_count(struct leaker *leaker, const struct ghost *ghost)
 {
-	struct gb_field evidence[GB_EVIDENCE_MAX];
-	uint32_t count = ghost_evidence(ghost, evidence);
-	uint16_t word;
+	const char *class = ghost_class(ghost);
+	uint8_t at = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		uint8_t at = 0;
-
-		if (evidence[i].type != GB_FIELD_TEXT || strcmp(evidence[i].name, "class") != 0 ||
-		    word_id(evidence[i].text, &word) < 0)
-			continue;
-		while (at < leaker->class_count && leaker->classes[at].name != word)
-			at++;
-		if (at == LEAKER_CLASSES_MAX)
-			return;
-		if (at == leaker->class_count)
-			leaker->classes[leaker->class_count++] = (struct leaker_class){.name = word};
-		leaker->classes[at].found++;
+	while (class && at < leaker->class_count && strcmp(word_text(leaker->classes[at].name), class) != 0)
+		at++;
+	if (!class || at == LEAKER_CLASSES_MAX)
 		return;
+	if (at == leaker->class_count) {
+		leaker->classes[at] = (struct leaker_class){0};
+		if (word_id(class, &leaker->classes[at].name) < 0)
+			return;
+		leaker->class_count++;
 	}
+	leaker->classes[at].found++;
 }
 
 static void birth_count(const struct leakers *leakers, struct leaker *leaker, const struct ghost *ghost,

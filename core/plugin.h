@@ -21,6 +21,7 @@
 #include "ghost.h"
 #include "rate.h"
 #include "summary.h"
+#include "tally.h"
 
 #define PLUGIN_SLICE_NS (20 * GB_MILLISECOND)   /* what a scan or reap may take before the loop has its turn */
 #define PLUGIN_PATIENCE_NS (60 * GB_SECOND)     /* a scan or reap that still wants more after that has failed */
@@ -47,11 +48,6 @@ enum plugin_state {
 	PLUGIN_RUNNING,
 	PLUGIN_REFUSED, /* never opened, or open() failed: `why` */
 	PLUGIN_FAILED,  /* its last scan failed, it is tried again: `why` */
-};
-
-/* Since the plugin was made; events, so a ghost counts as spared once for each reason. */
-struct plugin_totals {
-	uint64_t found, reaped, healed, spared, failed;
 };
 
 /* One handed-over set of ghosts. */
@@ -90,7 +86,7 @@ struct plugin {
 	struct ghost_table ghosts;
 	struct rate rate;
 	struct breaker breaker;
-	struct plugin_totals totals;
+	struct tally tally; /* since the plugin was made */
 	struct plugin_batch batch;
 	struct summary summary;
 	struct aftermath aftermath;
@@ -172,7 +168,7 @@ void plugin_spare(struct plugin *plugin, struct ghost *ghost, enum ghost_state s
 /* It is gone. */
 void plugin_heal(struct plugin *plugin, struct ghost *ghost);
 
-/* Tells what happened to a ghost: journal, totals, history. The one place that does. `error` is a negative errno. */
+/* Tells what happened to a ghost: journal, tally, history. The one place that does. `error` is a negative errno. */
 void plugin_say(struct plugin *plugin, struct ghost *ghost, enum ghost_event event, uint16_t reason, int error,
 		const char *message);
 

@@ -8,27 +8,6 @@
 #include "plugin.h"
 #include "word.h"
 
-static void count(struct plugin_totals *totals, enum ghost_event event)
-{
-	switch (event) {
-	case GHOST_EVENT_FOUND:
-		totals->found++;
-		return;
-	case GHOST_EVENT_SPARED:
-		totals->spared++;
-		return;
-	case GHOST_EVENT_REAPED:
-		totals->reaped++;
-		return;
-	case GHOST_EVENT_HEALED:
-		totals->healed++;
-		return;
-	case GHOST_EVENT_FAILED:
-		totals->failed++;
-		return;
-	}
-}
-
 void plugin_summarise(void *arg)
 {
 	struct plugin *plugin = arg;
@@ -55,7 +34,7 @@ void plugin_say(struct plugin *plugin, struct ghost *ghost, enum ghost_event eve
 	struct gb_field evidence[GB_EVIDENCE_MAX];
 	char id[GHOST_ID_MAX];
 
-	count(&plugin->totals, event);
+	tally_count(&plugin->tally, ghost, event);
 	ghost_step_add(ghost, event, reason);
 	leakers_count(&plugin->engine->leakers, ghost, event, clock_now_ns());
 	if (!has_line(plugin, ghost, event, reason))

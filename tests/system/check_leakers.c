@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who leaks, and why each socket is a ghost or is not: as the commands tell it of the real kernel. */
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lab_check.h"
@@ -198,6 +200,66 @@ START_TEST(a_suspect_is_explained)
 }
 END_TEST
 
+static void assert_counts(const json_t *plugin, const char *class, const char *expected)
+{
+	const json_t *counts =
+		class ? json_object_get(json_object_get(plugin, "classes"), class) : json_object_get(plugin, "totals");
+	char *found = counts ? json_dumps(counts, JSON_COMPACT) : NULL;
+
+	ck_assert_msg(found && strcmp(found, expected) == 0, "%s: %s, wanted %s", class ? class : "all",
+		      found ? found : "nothing", expected);
+	free(found);
+}
+
+/* `status` counts all, and each class; a reload that loads the plugin's programs anew begins no count anew. */
+START_TEST(the_status_counts_by_class)
+{
+	static const char stuck_counts[] = "{\"found\":1,\"reaped\":0,\"healed\":0,\"spared\":1,\"failed\":0}";
+	struct lab_setup setup = {
+		.timeout = "1s",
+		.options = "rules = ( { class = \"stuck-reader\"; action = \"report\"; } );",
+	};
+	struct lab_connection leak, stuck;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	const json_t *plugin;
+	char *out, *err;
+	json_t *status;
+
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	setup.net[0] = &scene.net;
+	lab_daemon_start(&daemon, &setup);
+	for (int i = 0; i < 3; i++)
+		lab_scene_leak(&scene, &leak);
+	lab_scene_half_close(&scene, &leak);
+	lab_scene_connect(&scene, 0, &stuck);
+	lab_must(&scene.client, deed_send, stuck.client_fd, 100, 0);
+	lab_must(&scene.client, deed_shutdown, stuck.client_fd);
+	lab_daemon_wait(&daemon, 4, LAB_MATCH(.event = "ghost.reaped"));
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "report"));
+
+	setup.method = "sock_diag";
+	lab_daemon_configure(&daemon, &setup);
+	kill(daemon.pid, SIGHUP);
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "config.reloaded"));
+	lab_scene_leak(&scene, &leak);
+	lab_daemon_wait(&daemon, 5, LAB_MATCH(.event = "ghost.reaped"));
+	status = lab_daemon_ask(&daemon, "status", NULL);
+	plugin = json_array_get(json_object_get(status, "plugins"), 0);
+	assert_counts(plugin, "leaked-after-eof", "{\"found\":4,\"reaped\":4,\"healed\":0,\"spared\":0,\"failed\":0}");
+	assert_counts(plugin, "never-looked", "{\"found\":1,\"reaped\":1,\"healed\":0,\"spared\":0,\"failed\":0}");
+	assert_counts(plugin, "stuck-reader", stuck_counts);
+	assert_counts(plugin, NULL, "{\"found\":6,\"reaped\":5,\"healed\":0,\"spared\":1,\"failed\":0}");
+	json_decref(status);
+	ck_assert_int_eq(
+		lab_run((const char *const[]){LAB_PROGRAM, "status", "--control", daemon.control, NULL}, &out, &err),
+		0);
+	ck_assert_msg(strstr(out, "tcp_close_wait  never-looked          1       1       0       0       0\n"), "%s",
+		      out);
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
 /* More than 1000 of them in a minute: 1000 lines, and the others in a summary; or each its line. */
 START_TEST(a_storm_has_a_summary)
 {
@@ -251,6 +313,7 @@ int main(void)
 	tcase_add_test(tcase, ghosts_that_stay_are_counted);
 	tcase_add_loop_test(tcase, a_ghost_is_explained, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, a_suspect_is_explained, 0, LAB_METHOD_COUNT);
+	tcase_add_test(tcase, the_status_counts_by_class);
 	tcase_add_loop_test(tcase, a_storm_has_a_summary, 0, 2);
 	return lab_main(suite);
 }

@@ -24,6 +24,8 @@
 	"\"scope\":{\"netns\":[\"a\",\"b\"],\"ipcns\":[],\"paths\":[\"/srv\"]},\"journal_lost\":2,\"plugins\":[" \
 	"{\"name\":\"tcp_close_wait\",\"version\":\"1.0\",\"state\":\"running\",\"next_scan_ms\":57000,\"known\":12," \
 	"\"queued\":3,\"totals\":{\"found\":100,\"reaped\":80,\"healed\":7,\"spared\":13,\"failed\":0}," \
+	"\"classes\":{\"never-looked\":{\"found\":60,\"reaped\":55,\"healed\":2,\"spared\":3,\"failed\":0}," \
+	"\"stuck\\u001breader\":{\"found\":40}}," \
 	"\"numbers\":{\"tracked\":12,\"map_bytes\":1},\"facts\":{\"method\":\"iterator\"},\"options\":{}}," \
 	"{\"name\":\"flock\",\"version\":\"1.0\",\"state\":\"tripped\",\"why\":\"12 of 20 reapings failed\",\"known\":0," \
 	"\"queued\":0,\"totals\":{\"found\":0,\"reaped\":0,\"healed\":0,\"spared\":0,\"failed\":12}," \
@@ -39,6 +41,10 @@
 	"PLUGIN          VERSION  STATE    KNOWN  QUEUED  FOUND  REAPED  HEALED  SPARED  FAILED  NEXT SCAN\n" \
 	"tcp_close_wait  1.0      running     12       3    100      80       7      13       0     in 57s\n" \
 	"flock           1.0      tripped      0       0      0       0       0       0      12\n" \
+	"\n" \
+	"PLUGIN          CLASS            FOUND  REAPED  HEALED  SPARED  FAILED\n" \
+	"tcp_close_wait  never-looked        60      55       2       3       0\n" \
+	"tcp_close_wait  stuck\\x1breader     40       0       0       0       0\n" \
 	"\n" \
 	"tcp_close_wait: method iterator, tracked 12, map 1 byte\n" \
 	"flock is tripped: 12 of 20 reapings failed\n" \

@@ -22,7 +22,7 @@ START_TEST(found_and_reaped_once)
 	snprintf(pid, sizeof(pid), "\"pid\":%d", getpid());
 	ck_assert_uint_eq(lines("ghost.found", pid), 3);
 	ck_assert_uint_eq(lines("ghost.reaped", pid), 3);
-	ck_assert_uint_eq(plugin->totals.reaped, 3);
+	ck_assert_uint_eq(plugin->tally.total.of[GHOST_EVENT_REAPED], 3);
 	ck_assert_uint_eq(ghost_count(&plugin->ghosts), 0);
 	ck_assert_int_eq(fake.nested, -EINVAL);
 	ck_assert_ptr_nonnull(ghost_ring_find(&engine.finished, plugin->ghosts.plugin, 2));

@@ -52,7 +52,7 @@ START_TEST(a_storm)
 	for (int i = 0; i < 10; i++)
 		pass(SECOND);
 	ck_assert_uint_eq(fake.reaped, 1500);
-	ck_assert_uint_eq(plugin->totals.reaped, 1500);
+	ck_assert_uint_eq(plugin->tally.total.of[GHOST_EVENT_REAPED], 1500);
 	ck_assert_uint_eq(lines("\"ghost.reaped\"", ""), SUMMARY_LINES_MAX);
 	ck_assert_uint_eq(plugin->summary_due.when_ns, 1060 * SECOND);
 	now_ns = 1060 * SECOND;

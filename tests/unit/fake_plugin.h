@@ -36,7 +36,7 @@ static struct fake {
 	int32_t holder;     /* their holder's pid; 0: none */
 	const char *former; /* the command name of who held them before; NULL: not known */
 	bool gone[GHOSTS_MAX + 1];
-	const char *action, *spare_for, *detail;
+	const char *action, *spare_for, *detail, *class;
 	uint32_t slice; /* ghosts a slice of a scan or reap; 0: all */
 	int open_error, scan_error, reap_error, reconfigure_error, reap_item_error;
 	uint32_t outcome; /* of each item */
@@ -76,6 +76,7 @@ static void report(uint32_t key)
 				       .container = "",
 				       .pod = ""};
 	const struct gb_owner *const former[] = {&owner};
+	const struct gb_field evidence = {.name = "class", .type = GB_FIELD_TEXT, .text = fake.class};
 	const struct gb_ghost ghost = {
 		.struct_size = sizeof(ghost),
 		.former = former,
@@ -87,6 +88,8 @@ static void report(uint32_t key)
 		.age_ns = TIMEOUT,
 		.holders = &holder,
 		.holder_count = fake.holder ? 1 : 0,
+		.evidence = &evidence,
+		.evidence_count = fake.class ? 1 : 0,
 		.proof = &key,
 		.proof_size = sizeof(key),
 	};
