@@ -4,8 +4,9 @@
  *
  * The daemon, running: it is stopped (SIGSTOP) while the ghosts come to be and fall due; from the SIGCONT that lets it go on
  * until the namespace has none left. That is its look, the search for the holders, the judgement, the release and what of
- * the journal is written before the end (two JSON lines a ghost, into a file in memory).
- * Of that, the release alone: from the last moment at which all were there until none was.
+ * the journal is written before the end, in JSON, into a file in memory; as it is installed, which is the first thousand
+ * lines and then counts. Of that, the release alone: from the last moment at which all were there until none was.
+ * The same with two lines a ghost (journal.summary = false).
  * The daemon, started: the ghosts are older than the timeout; from its fork, with the loading of its BPF programs.
  * ss: `ss -K state close-wait` in the namespace, from its fork to its end, output to /dev/null.
  */
@@ -22,12 +23,12 @@
 #define TIMEOUT_MS 1000
 #define PATIENCE 60.0
 
-enum { RUNNING, STARTED, SS, SIDES, RELEASE = SIDES, FIGURES };
+enum { RUNNING, LINES, STARTED, SS, SIDES, RELEASE = SIDES, FIGURES };
 
 static struct lab_setup setup_of(const struct bench_farm *farm)
 {
 	return (struct lab_setup){
-		.timeout = TIMEOUT, .guard = "rate = 1000000; burst = 10000000;", .net = {&farm->net}};
+		.timeout = TIMEOUT, .summary = true, .guard = "rate = 1000000; burst = 10000000;", .net = {&farm->net}};
 }
 
 static void farm_ripen(struct bench_farm *farm, long ghosts)
@@ -36,12 +37,13 @@ static void farm_ripen(struct bench_farm *farm, long ghosts)
 	lab_sleep_ms(TIMEOUT_MS + 100);
 }
 
-static double time_running(struct bench_farm *farm, long ghosts, double *ret_release)
+static double time_running(struct bench_farm *farm, long ghosts, bool summary, double *ret_release)
 {
 	struct lab_setup setup = setup_of(farm);
 	struct lab_daemon daemon;
 	double begun, first, gone;
 
+	setup.summary = summary;
 	bench_daemon_spawn(&daemon, &setup);
 	bench_daemon_wait_ready(&daemon);
 	kill(daemon.pid, SIGSTOP);
@@ -89,10 +91,11 @@ static double time_ss(struct bench_farm *farm, long ghosts, long *ret_missed)
 static double side_time(int side, long ghosts, long *missed, double *release)
 {
 	struct bench_farm farm;
-	double seconds;
+	double seconds, unused;
 
 	bench_farm_make(&farm);
-	seconds = side == RUNNING   ? time_running(&farm, ghosts, release)
+	seconds = side == RUNNING   ? time_running(&farm, ghosts, true, release)
+		  : side == LINES   ? time_running(&farm, ghosts, false, &unused)
 		  : side == STARTED ? time_started(&farm, ghosts)
 				    : time_ss(&farm, ghosts, missed);
 	bench_farm_end(&farm);
@@ -101,7 +104,8 @@ static double side_time(int side, long ghosts, long *missed, double *release)
 
 static void rows(long ghosts, struct bench_series *seconds, struct bench_series *faster, long missed)
 {
-	static const char *const who[FIGURES] = {"daemon, running", "daemon, from its start", "ss -K state close-wait",
+	static const char *const who[FIGURES] = {"daemon, running", "daemon, running, two lines each",
+						 "daemon, from its start", "ss -K state close-wait",
 						 "daemon, running, the release alone"};
 	enum bench_aim aim = ghosts >= 10000 ? BENCH_AT_LEAST : BENCH_NO_AIM;
 	char text[128];
@@ -139,8 +143,9 @@ static void measure(long ghosts, long rounds)
 			bench_add(&seconds[figure], now[figure]);
 			bench_add(&faster[figure], now[SS] / now[figure]);
 		}
-		bench_say("reap %ld, round %ld: running %.3f s (release %.3f s), started %.3f s, ss %.3f s", ghosts,
-			  round + 1, now[RUNNING], now[RELEASE], now[STARTED], now[SS]);
+		bench_say(
+			"reap %ld, round %ld: running %.3f s (release %.3f s), with lines %.3f s, started %.3f s, ss %.3f s",
+			ghosts, round + 1, now[RUNNING], now[RELEASE], now[LINES], now[STARTED], now[SS]);
 	}
 	rows(ghosts, seconds, faster, missed);
 	for (int figure = 0; figure < FIGURES; figure++) {

@@ -198,6 +198,7 @@ struct lab_setup {
 	const char *guard;   /* options of the guard; LAB_CALM when NULL */
 	const char *more;    /* more options of ghostbuster: "mode = \"observe\";" */
 	const char *arg[6];  /* more arguments */
+	bool summary;        /* as it is installed: in a storm the journal has counts instead of lines */
 	bool no_getfd;       /* the kernel refuses it pidfd_getfd() with EPERM, as Yama with ptrace_scope 3 does */
 	bool no_info;        /* a pidfd does not tell it how the process ended, as before Linux 6.15 */
 	const struct lab_net *net[4];

@@ -51,8 +51,8 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 	FILE *file = open_memstream(&text, &size);
 
 	lab_require(file, "out of memory");
-	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; summary = false; };\n  control = \"%s\";\n",
-		daemon->control);
+	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; summary = %s; };\n  control = \"%s\";\n",
+		setup->summary ? "true" : "false", daemon->control);
 	write_scope(file, setup);
 	fprintf(file, "  guard: { %s };\n  %s\n};\n", setup->guard ? setup->guard : LAB_CALM,
 		setup->more ? setup->more : "");
