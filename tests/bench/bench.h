@@ -58,8 +58,6 @@ void bench_daemon_end(struct lab_daemon *daemon);
 
 #define BENCH_HOLDER_MAX 18000 /* sockets of one holder: it has 20,000 descriptors at most */
 #define BENCH_HOLDERS 6
-/* Clients take their ports from here on, each once: a SYN from the port of a leaked connection would end that one. */
-#define BENCH_SOURCE_PORT 10000
 
 /* Processes in one namespace that hold sockets in CLOSE_WAIT. Of their peers nothing is left, as of a ghost's. */
 struct bench_farm {
@@ -81,8 +79,5 @@ long bench_sockets(const struct lab_net *net);
  * ret_first the last moment at which all were there.
  */
 double bench_farm_wait_gone(const struct bench_farm *farm, double seconds, double *ret_first);
-
-/* No TIME_WAIT in the caller's namespace: a benchmark needs the ports, and not their cost. */
-void bench_no_time_wait(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "lab_storm.h"
 
 #define PORT 8080
 #define TCPLIFE "/usr/sbin/tcplife"
@@ -41,7 +42,7 @@ static long deed_prepare(const long *args)
 	const long listening[LAB_ARGS] = {LAB_IPV4, PORT, 512};
 
 	(void)args;
-	bench_no_time_wait();
+	lab_no_time_wait();
 	pin();
 	return deed_listen(listening);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "lab_storm.h"
 
 #define TIMEOUT_S 2.0
 #define PORT 8080
@@ -32,7 +33,7 @@ struct leaker {
 
 static void leak(struct leaker *leaker)
 {
-	const long connecting[LAB_ARGS] = {LAB_IPV4, PORT, BENCH_SOURCE_PORT + leaker->leaked};
+	const long connecting[LAB_ARGS] = {LAB_IPV4, PORT, LAB_FARM_SOURCE_PORT + leaker->leaked};
 	struct epoll_event event = {0}; /* errors and hang-ups only */
 	long client = deed_connect(connecting), server;
 
@@ -74,7 +75,7 @@ static long deed_leak_at_random(const long *args)
 	double begun = bench_now();
 
 	leaker = (struct leaker){.epoll = epoll_create1(EPOLL_CLOEXEC), .listener = (int)deed_listen(listening)};
-	bench_no_time_wait();
+	lab_no_time_wait();
 	srand48((long)(begun * 1e6));
 	for (long i = 0; i < args[0]; i++)
 		moments[i] = begun + drand48() * (double)args[1];

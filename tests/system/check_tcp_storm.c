@@ -3,16 +3,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "cleanup.h"
 #include "clock.h"
 #include "lab_check.h"
 #include "lab_peer.h"
+#include "lab_storm.h"
 
 #define PORT 8080
 #define STORM_PORT 9000
@@ -27,81 +22,12 @@ static unsigned int reaped(const struct lab_daemon *daemon)
 	return lab_daemon_count(daemon, LAB_MATCH(.event = "ghost.reaped"));
 }
 
-/* Asks on the control socket itself, without the command around it. How many ghosts are reaped by now. */
-static long status_ask(const struct lab_daemon *daemon, uint64_t *ret_took_ns)
-{
-	static const char request[] = "{\"verb\":\"status\"}\n";
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint64_t asked = clock_now_ns();
-	char answer[16384];
-	size_t length = 0;
-	json_t *status;
-	long reaped;
-
-	strcpy(address.sun_path, daemon->control);
-	lab_works(connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0, "connect");
-	lab_works(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0, "send");
-	do {
-		ssize_t got = read(fd, answer + length, sizeof(answer) - length);
-
-		lab_works(got > 0, "read");
-		length += (size_t)got;
-	} while (answer[length - 1] != '\n');
-	*ret_took_ns = clock_now_ns() - asked;
-	status = json_loadb(answer, length, 0, NULL);
-	reaped = lab_number_in(status, "reaped");
-	json_decref(status);
-	return reaped;
-}
-
-struct answers {
-	unsigned int count;
-	uint64_t longest_ns;
-};
-
-static void ask_until_reaped(const struct lab_daemon *daemon, struct answers *answers)
-{
-	uint64_t took_ns;
-
-	while (status_ask(daemon, &took_ns) < GHOSTS) {
-		answers->count++;
-		if (took_ns > answers->longest_ns)
-			answers->longest_ns = took_ns;
-	}
-}
-
-/* A process of its own asks, again and again, until all is reaped: this one reads the journal, for which the daemon waits. */
-static void ask_beside(struct lab_daemon *daemon, struct answers *ret_answers)
-{
-	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
-	struct answers answers = {0};
-	int pipes[2], status;
-	pid_t asker;
-
-	lab_works(pipe(pipes) == 0, "pipe");
-	asker = fork();
-	lab_works(asker >= 0, "fork");
-	if (asker == 0) {
-		ask_until_reaped(daemon, &answers);
-		_exit(write(pipes[1], &answers, sizeof(answers)) == sizeof(answers) ? 0 : 1);
-	}
-	while (waitpid(asker, &status, WNOHANG) == 0) {
-		lab_daemon_pump(daemon, 1);
-		if (lab_now_ms() > end)
-			kill(asker, SIGKILL);
-	}
-	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "not all are reaped, or no answer came");
-	lab_works(read(pipes[0], ret_answers, sizeof(*ret_answers)) == sizeof(*ret_answers), "read");
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
 /* The daemon is held while the ghosts come to be, so that all are due at the same moment. */
 START_TEST(thousands_due_at_once_are_reaped_and_the_daemon_answers)
 {
 	struct lab_connection healthy, stream;
-	struct answers answers = {0};
+	struct lab_storm storm = {.ghosts = GHOSTS};
+	struct lab_answers answers;
 	struct lab_daemon daemon;
 	struct lab_scene scene;
 	struct lab_actor hoarder;
@@ -117,8 +43,9 @@ START_TEST(thousands_due_at_once_are_reaped_and_the_daemon_answers)
 	lab_sleep_ms(1100);
 	lab_scene_half_close(&scene, &stream);
 	lab_start(&scene.server, deed_stream, stream.server_fd, 60, 100);
+	storm.begun_ns = clock_now_ns();
 	kill(daemon.pid, SIGCONT);
-	ask_beside(&daemon, &answers);
+	lab_storm_watch(&daemon, &storm, &answers);
 	printf("%d reaped, by %s; meanwhile %u answers to `status`, the longest after %.1f ms\n", GHOSTS,
 	       lab_method(_i), answers.count, (double)answers.longest_ns / 1e6);
 	ck_assert_uint_ge(answers.count, 3);
