@@ -265,7 +265,10 @@ static int accounting(struct cw *cw, uint64_t until_ns)
 	return r;
 }
 
-/* A suspect that was due and that a complete look did not show is not in CLOSE_WAIT: its leaving was missed. */
+/*
+ * A suspect that was due and that a complete look did not show is not in CLOSE_WAIT: its leaving was missed. Or the walk
+ * missed it, which happens before Linux 6.17 while the socket table changes: looking at everything finds it again.
+ */
 static void stale_forget(struct cw *cw, const struct cw_due *due)
 {
 	uint64_t now = cw->sweep.started_ns;
@@ -276,8 +279,10 @@ static void stale_forget(struct cw *cw, const struct cw_due *due)
 	    suspect.checked_ns + cw->timeout_ns > now)
 		return;
 	known = suspect.cookie ? cw_known_find(&cw->known, suspect.cookie) : NULL;
-	if (!known || known->due_ns <= now)
-		cw_kernel_forget(&cw->kernel, due->sock);
+	if (known && known->due_ns > now)
+		return;
+	cw_kernel_forget(&cw->kernel, due->sock);
+	cw->must_repair = true;
 }
 
 /*
