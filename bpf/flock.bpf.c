@@ -310,17 +310,33 @@ int BPF_PROG(posix_track, struct inode *inode, struct file_lock *lock, int error
 
 #include "flock_look.bpf.h"
 
-/* The locks, once a look for each wanted inode, and every descriptor of it. */
+static __always_inline long descriptor_write(struct seq_file *seq, const struct fl_inode *inode,
+					     struct task_struct *task, __u32 fd, struct file *file)
+{
+	struct fl_record record = {.inode = inode->inode, .dev = inode->dev, .fd = (__s32)fd};
+
+	holding_fill(&record, task, file);
+	record.table = (__u64)task->files;
+	if (closes_on_exec(task, fd))
+		record.flags |= FL_CLOSES_ON_EXEC;
+	/* One reference is the iterator's. */
+	record.refs = bpf_core_field_exists(file->f_ref) ? file->f_ref.refcnt.counter : file->f_count.counter - 1;
+	return bpf_seq_write(seq, &record, sizeof(record));
+}
+
+/*
+ * The locks, once a look for each wanted inode, and every descriptor of it. What does not fit is shown again whole, by the
+ * next read.
+ */
 SEC("iter/task_file")
 int flock_look(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct seq_file *seq = ctx->meta->seq;
-	struct fl_record record = {};
 	struct file *file = ctx->file;
 	struct file_lock_context *locks;
 	struct fl_inode key = {};
-	__u32 *listed;
+	__u32 *listed = NULL;
 
 	if (!task || !file)
 		return 0;
@@ -329,28 +345,15 @@ int flock_look(struct bpf_iter__task_file *ctx)
 		return 0;
 	key.inode = file->f_inode->i_ino;
 	key.dev = file->f_inode->i_sb->s_dev;
-	if (surveying) {
-		if (can_walk)
-			locks_write(seq, &key, locks);
-		return 0;
+	if (!surveying) {
+		listed = bpf_map_lookup_elem(&wanted, &key);
+		if (!listed || descriptor_write(seq, &key, task, ctx->fd, file) || *listed == look_number)
+			return 0;
 	}
-	listed = bpf_map_lookup_elem(&wanted, &key);
-	if (!listed)
+	if (can_walk && locks_write(seq, &key, locks))
 		return 0;
-	record.inode = key.inode;
-	record.dev = key.dev;
-	holding_fill(&record, task, file);
-	record.fd = (__s32)ctx->fd;
-	record.table = (__u64)task->files;
-	if (closes_on_exec(task, ctx->fd))
-		record.flags |= FL_CLOSES_ON_EXEC;
-	/* One reference is the iterator's. */
-	record.refs = bpf_core_field_exists(file->f_ref) ? file->f_ref.refcnt.counter : file->f_count.counter - 1;
-	if (bpf_seq_write(seq, &record, sizeof(record)))
-		return 0;
-	if (can_walk && *listed != look_number)
-		locks_write(seq, &key, locks);
-	*listed = look_number;
+	if (listed)
+		*listed = look_number;
 	return 0;
 }
 

@@ -23,9 +23,11 @@
 #define FL_END_OF_FILE 0x7fffffffffffffffLL
 
 #define FL_COMM 16
-#define FL_WAYS 8       /* acquisitions remembered in one bucket: the locks of inodes that share it */
-#define FL_LOCKS_MAX 64 /* of one list of one inode that a look shows */
-#define FL_REFUSED 0    /* fl_wait_key.tid of all that were refused */
+#define FL_WAYS 8 /* acquisitions remembered in one bucket: the locks of inodes that share it */
+/* Locks of one list of one inode that a look shows. Both lists, a waiter for each lock and a descriptor fit together into what
+ * the kernel keeps of an iterator's words for one read, which are eight pages. */
+#define FL_LOCKS_MAX 62
+#define FL_REFUSED 0 /* fl_wait_key.tid of all that were refused */
 
 enum fl_kind { FL_FLOCK, FL_OFD, FL_POSIX };
 
@@ -129,6 +131,7 @@ _Static_assert(sizeof(struct fl_slot) == 184, "shared with the kernel");
 _Static_assert(sizeof(struct fl_wait_key) == 24, "shared with the kernel");
 _Static_assert(sizeof(struct fl_wait) == 80, "shared with the kernel");
 _Static_assert(sizeof(struct fl_record) == 128, "shared with the kernel");
+_Static_assert((1 + 2 * (2 * FL_LOCKS_MAX + 1)) * sizeof(struct fl_record) < 8 * 4096, "what an element shows fits");
 
 static inline __attribute__((always_inline)) __u32 fl_bucket_of(__u64 inode, __u32 dev, __u32 mask)
 {

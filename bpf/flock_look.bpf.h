@@ -85,19 +85,39 @@ static __always_inline __u64 next_of(__u64 list)
 	return next;
 }
 
-static __always_inline bool lock_read(struct fl_record *record, __u64 lock, __u32 flags_wanted)
+/* What the lists are read into. There is one reader, and it is one thread. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fl_record);
+} record_of_list SEC(".maps");
+
+static __always_inline struct fl_record *list_record(void)
 {
+	__u32 index = 0;
+
+	return bpf_map_lookup_elem(&record_of_list, &index);
+}
+
+/* 1 when `lock` is one of the inode in the record: it is in there then. Global, so that it is verified once, and not for each
+ * of the locks that a list may have. */
+__attribute__((noinline)) int lock_read(__u64 lock, __u32 flags_wanted)
+{
+	struct fl_record *record = list_record();
 	struct file *file = NULL;
 	struct inode *inode = NULL;
 	unsigned long number = 0;
 	unsigned int flags = 0;
 
+	if (!record || !can_walk)
+		return 0;
 	LOCK_READ(flags, lock, flags);
 	LOCK_READ(file, lock, file);
 	bpf_probe_read_kernel(&inode, sizeof(inode), &file->f_inode);
 	bpf_probe_read_kernel(&number, sizeof(number), &inode->i_ino);
 	if (!(flags & flags_wanted) || number != record->inode)
-		return false;
+		return 0;
 	record->file = (__u64)file;
 	record->kind = flags & FL_KERNEL_FLOCK ? FL_FLOCK : flags & FL_KERNEL_OFDLCK ? FL_OFD : FL_POSIX;
 	LOCK_READ(record->type, lock, type);
@@ -108,45 +128,47 @@ static __always_inline bool lock_read(struct fl_record *record, __u64 lock, __u3
 		CORE_READ(record->start, lock, struct file_lock, fl_start);
 		CORE_READ(record->end, lock, struct file_lock, fl_end);
 	}
-	return true;
+	return 1;
 }
 
-/* The first in the queue; who came later stands behind it, not beside it, unless they only read. */
-static __always_inline void waiter_write(struct seq_file *seq, struct fl_record *record, __u64 lock, __u32 flags_wanted)
-{
-	__u64 head = lock + offset_of_requests(), at = next_of(head);
-
-	record->tag = FL_RECORD_WAITER;
-	if (at && at != head && lock_read(record, at - offset_in_lock(true), flags_wanted))
-		bpf_seq_write(seq, record, sizeof(*record));
-}
-
-static __always_inline void list_write(struct seq_file *seq, const struct fl_inode *inode, __u64 head,
+/* 0, or what bpf_seq_write() said: the list did not fit. It is kept in the map, whose values the verifier does not follow. */
+static __always_inline long list_write(struct seq_file *seq, const struct fl_inode *inode, __u64 head,
 				       __u32 flags_wanted)
 {
-	struct fl_record record = {.inode = inode->inode, .dev = inode->dev};
-	__u64 at = next_of(head), lock;
+	struct fl_record *record = list_record();
+	__u64 at = next_of(head), lock, requests, first;
 	int i;
 
+	if (!record)
+		return 0;
+	__builtin_memset(record, 0, sizeof(*record));
+	record->inode = inode->inode;
+	record->dev = inode->dev;
 	for (i = 0; i < FL_LOCKS_MAX && at && at != head; i++) {
 		lock = at - offset_in_lock(false);
-		record.tag = FL_RECORD_LOCK;
-		if (lock_read(&record, lock, flags_wanted) && !surveying)
-			bpf_seq_write(seq, &record, sizeof(record));
-		waiter_write(seq, &record, lock, flags_wanted);
+		record->tag = FL_RECORD_LOCK;
+		if (!surveying && lock_read(lock, flags_wanted))
+			record->refs |= bpf_seq_write(seq, record, sizeof(*record));
+		/* The first in the queue; who came later stands behind it, not beside it, unless they only read. */
+		requests = lock + offset_of_requests();
+		first = next_of(requests);
+		record->tag = FL_RECORD_WAITER;
+		if (first && first != requests && lock_read(first - offset_in_lock(true), flags_wanted))
+			record->refs |= bpf_seq_write(seq, record, sizeof(*record));
 		at = next_of(at);
 	}
 	if (i == FL_LOCKS_MAX && at && at != head) {
-		record.tag = FL_RECORD_MORE;
-		bpf_seq_write(seq, &record, sizeof(record));
+		record->tag = FL_RECORD_MORE;
+		record->refs |= bpf_seq_write(seq, record, sizeof(*record));
 	}
+	return (long)record->refs;
 }
 
-static __always_inline void locks_write(struct seq_file *seq, const struct fl_inode *inode,
+static __always_inline long locks_write(struct seq_file *seq, const struct fl_inode *inode,
 					struct file_lock_context *locks)
 {
-	list_write(seq, inode, (__u64)&locks->flc_flock, FL_KERNEL_FLOCK);
-	list_write(seq, inode, (__u64)&locks->flc_posix, FL_KERNEL_POSIX);
+	return list_write(seq, inode, (__u64)&locks->flc_flock, FL_KERNEL_FLOCK) |
+	       list_write(seq, inode, (__u64)&locks->flc_posix, FL_KERNEL_POSIX);
 }
 
 #endif
