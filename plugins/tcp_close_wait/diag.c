@@ -16,6 +16,7 @@
 #define ASKS_A_MESSAGE 64
 #define ASKS_FEWER 8 /* 64, 8, 1 */
 #define DUMP_TRIES 3
+#define FAMILIES 2
 /*
  * The kernel answers inside of send(), and goes on with a dump inside of recv(): what is not there yet never comes. An
  * answer that is missing found no room, which recv() tells once as ENOBUFS.
@@ -135,17 +136,8 @@ static int dump_error(const struct nlmsghdr *header)
 	return mnl_nlmsg_get_payload_len(header) < sizeof(*error) ? -EPROTO : error->error;
 }
 
-/* One dump of one family. */
-struct dump {
-	uint32_t sequence;
-	bool again; /* it is not whole: interrupted by the kernel, or a part found no room */
-	uint64_t tick_ns;
-	int (*take)(struct cw_observation *seen, void *arg);
-	void *arg;
-};
-
 /* One datagram of a dump: 1 when it was the last. */
-static int dump_datagram(struct dump *dump, size_t length)
+static int dump_datagram(struct cw_dump *dump, size_t length)
 {
 	const struct nlmsghdr *header = (const struct nlmsghdr *)buffer;
 	int left = (int)length, r;
@@ -169,45 +161,55 @@ static int dump_datagram(struct dump *dump, size_t length)
 	return 0;
 }
 
-static int dump_family(int fd, int family, struct dump *dump)
+static int dump_ask(struct cw_dump *dump)
 {
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	struct inet_diag_req_v2 *request = request_put(header, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, ++dump->sequence);
-	int r = 0;
 
-	request->sdiag_family = (uint8_t)family;
+	request->sdiag_family = dump->family == 0 ? AF_INET : AF_INET6;
 	request->idiag_states = 1U << CW_TCP_CLOSE_WAIT;
 	dump->again = false;
-	if (send(fd, header, header->nlmsg_len, 0) < 0)
-		return -errno;
-	while (r == 0) {
-		ssize_t got = recv(fd, buffer, sizeof(buffer), NEVER_WAIT);
+	dump->asked = send(dump->fd, header, header->nlmsg_len, 0) >= 0;
+	return dump->asked ? 0 : -errno;
+}
 
-		if (got >= 0)
-			r = dump_datagram(dump, (size_t)got);
-		else if (errno == ENOBUFS)
-			dump->again = true;
-		else
-			r = errno == EAGAIN ? -ENOBUFS : -errno; /* the kernel stopped in the middle, for good */
+/* 1 when it was the last of the family. */
+static int dump_read(struct cw_dump *dump)
+{
+	ssize_t got = recv(dump->fd, buffer, sizeof(buffer), NEVER_WAIT);
+
+	if (got >= 0)
+		return dump_datagram(dump, (size_t)got);
+	if (errno == ENOBUFS) {
+		dump->again = true;
+		return 0;
 	}
-	return r < 0 ? r : 0;
+	return errno == EAGAIN ? -ENOBUFS : -errno; /* the kernel stopped in the middle, for good */
+}
+
+int cw_diag_dump_on(struct cw_dump *dump)
+{
+	int r = dump->asked ? 0 : dump_ask(dump);
+
+	if (r == 0)
+		r = dump_read(dump);
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	dump->asked = false;
+	if (dump->again)
+		return ++dump->tries < DUMP_TRIES ? 1 : -EINTR;
+	dump->tries = 0;
+	return ++dump->family < FAMILIES;
 }
 
 int cw_diag_dump(int fd, uint64_t tick_ns, int (*take)(struct cw_observation *seen, void *arg), void *arg)
 {
-	static const int families[] = {AF_INET, AF_INET6};
-	struct dump dump = {.tick_ns = tick_ns, .take = take, .arg = arg};
-	int r = 0;
+	struct cw_dump dump = {.fd = fd, .tick_ns = tick_ns, .take = take, .arg = arg};
+	int r;
 
-	for (size_t i = 0; i < 2 && r == 0; i++) {
-		int tries = DUMP_TRIES;
-
-		do
-			r = dump_family(fd, families[i], &dump);
-		while (r == 0 && dump.again && --tries);
-		if (r == 0 && dump.again)
-			r = -EINTR;
-	}
+	do
+		r = cw_diag_dump_on(&dump);
+	while (r == 1);
 	return r;
 }
 

@@ -115,8 +115,44 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 	return r;
 }
 
+#define INODES_AT_ONCE 4096
+
+/* What is not told yet: many in one system call, and all of it before the next pass that asks. One thread, never re-entered. */
+static struct {
+	int map;
+	bool want; /* else they are taken back */
+	uint32_t count;
+	uint64_t keys[INODES_AT_ONCE];
+	uint8_t values[INODES_AT_ONCE];
+} inodes;
+
+static void inodes_flush(void)
+{
+	uint32_t at = 0, done;
+
+	while (at < inodes.count) {
+		done = inodes.count - at;
+		if ((inodes.want ? bpf_map_update_batch(inodes.map, inodes.keys + at, inodes.values + at, &done, NULL)
+				 : bpf_map_delete_batch(inodes.map, inodes.keys + at, &done, NULL)) == 0)
+			break;
+		at += done + 1; /* that one found no room, or was not there */
+	}
+	inodes.count = 0;
+}
+
+static void inode_put(const struct cw_kernel *kernel, bool want, uint32_t inode, uint8_t value)
+{
+	if (inodes.count == INODES_AT_ONCE || inodes.want != want)
+		inodes_flush();
+	inodes.map = bpf_map__fd(kernel->skel->maps.wanted_inodes);
+	inodes.want = want;
+	inodes.keys[inodes.count] = inode;
+	inodes.values[inodes.count++] = value;
+}
+
 void cw_kernel_close(struct cw_kernel *kernel)
 {
+	inodes.count = 0;
 	tcp_close_wait_bpf__destroy(kernel->skel);
 	*kernel = (struct cw_kernel){0};
 }
@@ -186,6 +222,7 @@ int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass)
 	case CW_PASS_RELEASE:
 		return iterator_open(kernel->skel->links.close_wait_release);
 	case CW_PASS_HOLDERS:
+		inodes_flush();
 		return iterator_open(kernel->skel->links.close_wait_holders);
 	}
 	return -EINVAL;
@@ -282,32 +319,22 @@ void cw_kernel_tell_released(const struct cw_kernel *kernel, bool holders_of_rel
 	kernel->skel->bss->holders_of_released = holders_of_released;
 }
 
-static int inode_want(const struct cw_kernel *kernel, uint32_t inode, enum cw_wanted why)
-{
-	uint64_t key = inode;
-	uint8_t value = (uint8_t)why;
-
-	return bpf_map_update_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key, &value, BPF_ANY);
-}
-
 int cw_kernel_ended(const struct cw_kernel *kernel, int32_t pid, uint64_t start_ticks, int32_t *ret_status)
 {
 	return ends_find(bpf_map__fd(kernel->skel->maps.process_ends), pid, start_ticks, ret_status);
 }
 
-int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)
+void cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode)
 {
-	return inode_want(kernel, inode, CW_WANTED_SUSPECT);
+	inode_put(kernel, true, inode, CW_WANTED_SUSPECT);
 }
 
-int cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode)
+void cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode)
 {
-	return inode_want(kernel, inode, CW_WANTED_DEAD);
+	inode_put(kernel, true, inode, CW_WANTED_DEAD);
 }
 
 void cw_kernel_unwant_inode(const struct cw_kernel *kernel, uint32_t inode)
 {
-	uint64_t key = inode;
-
-	bpf_map_delete_elem(bpf_map__fd(kernel->skel->maps.wanted_inodes), &key);
+	inode_put(kernel, false, inode, 0);
 }

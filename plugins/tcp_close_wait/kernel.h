@@ -99,9 +99,9 @@ void cw_kernel_tell_released(const struct cw_kernel *kernel, bool holders_of_rel
 /* As gb_plugin.ended. */
 int cw_kernel_ended(const struct cw_kernel *kernel, int32_t pid, uint64_t start_ticks, int32_t *ret_status);
 
-/* The inode numbers for CW_PASS_HOLDERS where !looks. */
-int cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode);
-int cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode); /* of what was released */
+/* The inode numbers for CW_PASS_HOLDERS where !looks. One for which there is no room is not found. */
+void cw_kernel_want_inode(const struct cw_kernel *kernel, uint32_t inode);
+void cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode); /* of what was released */
 void cw_kernel_unwant_inode(const struct cw_kernel *kernel, uint32_t inode);
 
 #endif

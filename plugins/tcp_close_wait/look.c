@@ -37,21 +37,6 @@ static int look_open(void *arg)
 	return opening->dump ? cw_diag_open() : cw_kernel_pass(opening->kernel, CW_PASS_LOOK);
 }
 
-int cw_look_begin(struct cw *cw, const struct gb_ns *ns)
-{
-	struct opening opening = {.kernel = &cw->kernel, .dump = !cw->kernel.looks};
-	int fd = cw->host->ns_run(cw->host, ns, look_open, &opening);
-
-	if (fd < 0)
-		return fd;
-	if (!cw->kernel.looks)
-		cw_agenda_drop_namespace(&cw->agenda, (uint32_t)ns->inode); /* the dump adds what is still true */
-	cw->sweep.look.fd = fd;
-	cw->sweep.look.netns = (uint32_t)ns->inode;
-	cw->sweep.look.fin_timeout_ms = opening.fin_timeout_ms;
-	return 0;
-}
-
 static int observation_take(const void *record, void *arg)
 {
 	struct cw_look *look = arg;
@@ -96,6 +81,22 @@ static int dumped_take(struct cw_observation *seen, void *arg)
 	return observation_take(seen, look);
 }
 
+int cw_look_begin(struct cw *cw, const struct gb_ns *ns)
+{
+	struct opening opening = {.kernel = &cw->kernel, .dump = !cw->kernel.looks};
+	int fd = cw->host->ns_run(cw->host, ns, look_open, &opening);
+
+	if (fd < 0)
+		return fd;
+	if (!cw->kernel.looks)
+		cw_agenda_drop_namespace(&cw->agenda, (uint32_t)ns->inode); /* the dump adds what is still true */
+	cw->sweep.look.fd = fd;
+	cw->sweep.look.dump = (struct cw_dump){.fd = fd, .tick_ns = cw->kernel.tick_ns, .take = dumped_take, .arg = cw};
+	cw->sweep.look.netns = (uint32_t)ns->inode;
+	cw->sweep.look.fin_timeout_ms = opening.fin_timeout_ms;
+	return 0;
+}
+
 int cw_look_read(struct cw *cw, uint64_t until_ns)
 {
 	struct cw_look *look = &cw->sweep.look;
@@ -104,7 +105,9 @@ int cw_look_read(struct cw *cw, uint64_t until_ns)
 	if (cw->kernel.looks)
 		r = iterator_read(look->fd, sizeof(struct cw_observation), until_ns, observation_take, look);
 	else
-		r = cw_diag_dump(look->fd, cw->kernel.tick_ns, dumped_take, cw);
+		do
+			r = cw_diag_dump_on(&look->dump);
+		while (r == 1 && cw_now(cw) < until_ns);
 	if (r != 1) {
 		close(look->fd);
 		look->fd = -1;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "diag.h"
 #include "kernel.h"
 #include "tcp_close_wait.h"
 
@@ -14,7 +15,8 @@ struct cw;
 struct gb_ns;
 
 struct cw_look {
-	int fd; /* of the namespace under way: an iterator or a netlink socket; -1 */
+	int fd;              /* of the namespace under way: an iterator or a netlink socket; -1 */
+	struct cw_dump dump; /* where that is a netlink socket */
 	uint32_t netns, fin_timeout_ms;
 	struct cw_observation *seen;
 	size_t count, capacity;

@@ -41,11 +41,10 @@ void cw_kernel_tell_released(const struct cw_kernel *kernel, bool holders_of_rel
 	(void)holders_of_released;
 }
 
-int cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode)
+void cw_kernel_want_dead_inode(const struct cw_kernel *kernel, uint32_t inode)
 {
 	(void)kernel;
 	(void)inode;
-	return 0;
 }
 
 void cw_kernel_unwant_inode(const struct cw_kernel *kernel, uint32_t inode)

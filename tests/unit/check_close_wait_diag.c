@@ -50,9 +50,23 @@ static void answer_put(const struct answer *answer)
 	ck_assert_int_eq(send(ends[1], header, header->nlmsg_len, 0), (ssize_t)header->nlmsg_len);
 }
 
-#define ANSWER(...) answer_put(&(const struct answer){__VA_ARGS__})
-#define SOCKET(sequence_) ANSWER(.type = SOCK_DIAG_BY_FAMILY, .sequence = (sequence_))
-#define DONE(sequence_) ANSWER(.type = NLMSG_DONE, .sequence = (sequence_))
+#define SOCKET(sequence_) \
+	{ \
+		.type = SOCK_DIAG_BY_FAMILY, .sequence = (sequence_) \
+	}
+#define DONE(sequence_) \
+	{ \
+		.type = NLMSG_DONE, .sequence = (sequence_) \
+	}
+#define ERROR(sequence_, error_) \
+	{ \
+		.type = NLMSG_ERROR, .sequence = (sequence_), .error = (error_) \
+	}
+/* The kernel was interrupted, and says so with a socket or at the end. */
+#define TORN(type_, sequence_) \
+	{ \
+		.type = (type_), .flags = NLM_F_DUMP_INTR, .sequence = (sequence_) \
+	}
 
 static int count_up(struct cw_observation *seen, void *arg)
 {
@@ -71,77 +85,59 @@ static int asked(void)
 	return count;
 }
 
-START_TEST(a_whole_dump)
+/* What the kernel says to the dumps of IPv4 and IPv6, and what comes of it. */
+static const struct {
+	struct answer answers[6];
+	int result, sockets, asked;
+} dumps[] = {
+	{{SOCKET(1), SOCKET(1), DONE(1), SOCKET(2), DONE(2)}, 0, 3, 2},
+	/* Without an end: it would wait for ever. */
+	{{SOCKET(1)}, -ENOBUFS, 1, 1},
+	/* An interrupted one is read to its end, and repeated; but not for ever. */
+	{{TORN(SOCK_DIAG_BY_FAMILY, 1), SOCKET(1), DONE(1), SOCKET(2), DONE(2), DONE(3)}, 0, 3, 3},
+	{{DONE(1), TORN(NLMSG_DONE, 2), TORN(NLMSG_DONE, 3), SOCKET(4), DONE(4)}, 0, 1, 4},
+	{{TORN(NLMSG_DONE, 1), TORN(NLMSG_DONE, 2), TORN(NLMSG_DONE, 3)}, -EINTR, 0, DUMP_TRIES},
+	/* What is left of an earlier one does not count. */
+	{{SOCKET(77), DONE(77), SOCKET(1), DONE(1), DONE(2)}, 0, 1, 2},
+	/* No tcp_diag. */
+	{{ERROR(1, -ENOENT)}, -ENOENT, 0, 1},
+};
+
+#define DUMPS ((int)(sizeof(dumps) / sizeof(dumps[0])))
+
+static int answers_put(const struct answer *answers)
 {
 	int count = 0;
 
-	SOCKET(1);
-	SOCKET(1);
-	DONE(1);
-	SOCKET(2);
-	DONE(2);
-	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, &count), 0);
-	ck_assert_int_eq(count, 3);
-	ck_assert_int_eq(asked(), 2);
+	for (; count < 6 && answers[count].type; count++)
+		answer_put(&answers[count]);
+	return count;
+}
+
+START_TEST(a_dump)
+{
+	int sockets = 0;
+
+	answers_put(dumps[_i].answers);
+	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, &sockets), dumps[_i].result);
+	ck_assert_int_eq(sockets, dumps[_i].sockets);
+	ck_assert_int_eq(asked(), dumps[_i].asked);
 }
 END_TEST
 
-/* It would wait for ever for the end. */
-START_TEST(a_dump_without_an_end_fails)
+/* The caller has its turn after each datagram, and nothing is read beyond it. */
+START_TEST(a_dump_in_pieces)
 {
-	int count = 0;
+	/* The end that is missing is a piece as well. */
+	int sockets = 0, pieces = answers_put(dumps[_i].answers) + (dumps[_i].result == -ENOBUFS);
+	struct cw_dump dump = {.fd = ends[0], .take = count_up, .arg = &sockets};
 
-	SOCKET(1);
-	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, &count), -ENOBUFS);
-	ck_assert_int_eq(asked(), 1);
-}
-END_TEST
-
-START_TEST(an_interrupted_dump_is_read_to_its_end_and_repeated)
-{
-	int count = 0;
-
-	ANSWER(.type = SOCK_DIAG_BY_FAMILY, .flags = NLM_F_DUMP_INTR, .sequence = 1);
-	SOCKET(1);
-	DONE(1);
-	SOCKET(2);
-	DONE(2);
-	DONE(3);
-	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, &count), 0);
-	ck_assert_int_eq(count, 3);
-	ck_assert_int_eq(asked(), 3);
-}
-END_TEST
-
-START_TEST(not_for_ever)
-{
-	int count = 0;
-
-	for (uint32_t i = 1; i <= DUMP_TRIES; i++)
-		ANSWER(.type = NLMSG_DONE, .flags = NLM_F_DUMP_INTR, .sequence = i);
-	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, &count), -EINTR);
-	ck_assert_int_eq(asked(), DUMP_TRIES);
-}
-END_TEST
-
-START_TEST(what_is_left_of_an_earlier_dump_does_not_count)
-{
-	int count = 0;
-
-	SOCKET(77);
-	DONE(77);
-	SOCKET(1);
-	DONE(1);
-	DONE(2);
-	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, &count), 0);
-	ck_assert_int_eq(count, 1);
-}
-END_TEST
-
-START_TEST(no_tcp_diag)
-{
-	ANSWER(.type = NLMSG_ERROR, .sequence = 1, .error = -ENOENT);
-	ck_assert_int_eq(cw_diag_dump(ends[0], 0, count_up, NULL), -ENOENT);
+	for (int i = 1; i < pieces; i++) {
+		ck_assert_int_eq(cw_diag_dump_on(&dump), 1);
+		ck_assert_int_le(sockets, i);
+	}
+	ck_assert_int_eq(cw_diag_dump_on(&dump), dumps[_i].result);
+	ck_assert_int_eq(recv(ends[0], buffer, sizeof(buffer), MSG_DONTWAIT), -1);
 }
 END_TEST
 
@@ -167,8 +163,7 @@ START_TEST(each_its_answer)
 	struct cw_tuple tuple = {.family = AF_INET};
 	struct cw_diag_ask asks[2] = {{.tuple = &tuple}, {.tuple = &tuple}};
 
-	SOCKET(1);
-	ANSWER(.type = NLMSG_ERROR, .sequence = 2, .error = -ENOENT);
+	answers_put((const struct answer[6]){SOCKET(1), ERROR(2, -ENOENT)});
 	ck_assert_int_eq(cw_diag_get(ends[0], 0, asks, 2), 0);
 	ck_assert_int_eq(asks[0].error, 0);
 	ck_assert_int_eq(asks[0].seen.state, CW_TCP_CLOSE_WAIT);
@@ -186,12 +181,8 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	tcase_add_checked_fixture(tests, make, unmake);
 	tcase_set_timeout(tests, 5);
-	tcase_add_test(tests, a_whole_dump);
-	tcase_add_test(tests, a_dump_without_an_end_fails);
-	tcase_add_test(tests, an_interrupted_dump_is_read_to_its_end_and_repeated);
-	tcase_add_test(tests, not_for_ever);
-	tcase_add_test(tests, what_is_left_of_an_earlier_dump_does_not_count);
-	tcase_add_test(tests, no_tcp_diag);
+	tcase_add_loop_test(tests, a_dump, 0, DUMPS);
+	tcase_add_loop_test(tests, a_dump_in_pieces, 0, DUMPS);
 	tcase_add_test(tests, answers_that_never_come);
 	tcase_add_test(tests, each_its_answer);
 	runner = srunner_create(suite);
