@@ -323,12 +323,24 @@ struct kernfs_node___since_6_15 {
 	struct kernfs_node *__parent;
 };
 
+struct cgroup_root {
+	char name[64];
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
 };
 
 struct css_set {
 	struct cgroup *dfl_cgrp;
+	struct list_head cgrp_links;
+};
+
+/* Of a css_set: its cgroup in one hierarchy. */
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
 };
 
 struct fdtable {

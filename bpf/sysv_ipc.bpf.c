@@ -137,7 +137,12 @@ int sysv_tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* ---- objects ------------------------------------------------------------------------------------------------------ */
+/*
+ * ---- objects ------------------------------------------------------------------------------------------------------
+ *
+ * What is done many times over is a global function: the verifier looks at it once, and not once for each way that leads
+ * there. Until 5.12 such a function takes numbers only, so what it works on is in a map.
+ */
 
 __u64 sysv_idr_at(__u64 entry, __u32 index);
 
@@ -179,13 +184,11 @@ static __always_inline bool list_is_empty(void *head)
 	return bpf_probe_read_kernel(&next, sizeof(next), head) == 0 && next == head;
 }
 
-/*
- * The answer that is being made; one pass runs at a time. It is no variable on the stack because of the verifier, which
- * follows each value that is there through each of the semaphores: three times as many steps.
- */
+/* The answer that is being made; one pass runs at a time. */
 struct sysv_work {
 	struct sysv_query answer;
 	struct sysv_user user;
+	__u64 last; /* of the semaphore before */
 };
 
 struct {
@@ -194,6 +197,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sysv_work);
 } work SEC(".maps");
+
+static __always_inline struct sysv_work *work_at_hand(void)
+{
+	__u32 first = 0;
+
+	return bpf_map_lookup_elem(&work, &first);
+}
 
 static __always_inline void user_read(struct sysv_user *user, struct pid *pid)
 {
@@ -214,23 +224,27 @@ static __always_inline void user_read(struct sysv_user *user, struct pid *pid)
 	user->alive = 1;
 }
 
-/* A user that is alive is kept, whatever else is dropped. */
-static __always_inline void user_add(struct sysv_work *made, struct pid *pid)
-{
-	struct sysv_query *answer = &made->answer;
-	__u32 count = answer->user_count;
+int sysv_user_add(__u64 pid);
 
-	if (!pid)
-		return;
-	user_read(&made->user, pid);
+/* A user that is alive is kept, whatever else is dropped. */
+__noinline int sysv_user_add(__u64 pid)
+{
+	struct sysv_work *made = work_at_hand();
+	__u32 count;
+
+	if (!pid || !made)
+		return 0;
+	count = made->answer.user_count;
+	user_read(&made->user, (struct pid *)pid);
 	if (made->user.alive)
-		answer->flags |= SYSV_IN_USE;
+		made->answer.flags |= SYSV_IN_USE;
 	if (count < SYSV_USERS_MAX) {
-		answer->users[count] = made->user;
-		answer->user_count = count + 1;
+		made->answer.users[count] = made->user;
+		made->answer.user_count = count + 1;
 	} else if (made->user.alive) {
-		answer->users[SYSV_USERS_MAX - 1] = made->user;
+		made->answer.users[SYSV_USERS_MAX - 1] = made->user;
 	}
+	return 0;
 }
 
 static __always_inline bool is_the_one(struct kern_ipc_perm *perm, const struct sysv_query *query)
@@ -245,8 +259,8 @@ static __always_inline bool shm_read(struct sysv_work *made, struct ipc_namespac
 	shm = shm ? (void *)shm - bpf_core_field_offset(shm->shm_perm) : NULL;
 	if (!shm || !is_the_one(&shm->shm_perm, &made->answer))
 		return false;
-	user_add(made, BPF_CORE_READ(shm, shm_cprid));
-	user_add(made, BPF_CORE_READ(shm, shm_lprid));
+	sysv_user_add((__u64)BPF_CORE_READ(shm, shm_cprid));
+	sysv_user_add((__u64)BPF_CORE_READ(shm, shm_lprid));
 	return true;
 }
 
@@ -257,32 +271,39 @@ static __always_inline bool msg_read(struct sysv_work *made, struct ipc_namespac
 	msg = msg ? (void *)msg - bpf_core_field_offset(msg->q_perm) : NULL;
 	if (!msg || !is_the_one(&msg->q_perm, &made->answer))
 		return false;
-	user_add(made, BPF_CORE_READ(msg, q_lspid));
-	user_add(made, BPF_CORE_READ(msg, q_lrpid));
+	sysv_user_add((__u64)BPF_CORE_READ(msg, q_lspid));
+	sysv_user_add((__u64)BPF_CORE_READ(msg, q_lrpid));
 	if (!list_is_empty(&msg->q_receivers) || !list_is_empty(&msg->q_senders))
 		made->answer.flags |= SYSV_WAITED_FOR;
 	return true;
 }
 
-static __noinline int sems_read(struct sysv_work *made, void *sems, int count)
+int sysv_sem_read(__u64 at);
+
+__noinline int sysv_sem_read(__u64 at)
 {
-	struct pid *last = NULL;
+	struct sysv_work *made = work_at_hand();
+	struct sem *sem = (void *)at;
+	__u64 pid;
 
 	if (!made)
 		return 0;
+	pid = (__u64)BPF_CORE_READ(sem, sempid);
+	if (!list_is_empty(&sem->pending_alter) || !list_is_empty(&sem->pending_const))
+		made->answer.flags |= SYSV_WAITED_FOR;
+	if (pid != made->last)
+		sysv_user_add(pid);
+	made->last = pid;
+	return 0;
+}
+
+static __always_inline void sems_read(struct sysv_work *made, void *sems, int count)
+{
 	if (count > SYSV_SEMS_MAX)
 		made->answer.flags |= SYSV_TOO_MANY;
-	for (int i = 0; i < SYSV_SEMS_MAX && i < count; i++) {
-		struct sem *sem = sems + i * bpf_core_type_size(struct sem);
-		struct pid *pid = BPF_CORE_READ(sem, sempid);
-
-		if (!list_is_empty(&sem->pending_alter) || !list_is_empty(&sem->pending_const))
-			made->answer.flags |= SYSV_WAITED_FOR;
-		if (pid != last)
-			user_add(made, pid);
-		last = pid;
-	}
-	return 0;
+	made->last = 0;
+	for (int i = 0; i < SYSV_SEMS_MAX && i < count; i++)
+		sysv_sem_read((__u64)sems + i * bpf_core_type_size(struct sem));
 }
 
 static __always_inline bool sem_read(struct sysv_work *made, struct ipc_namespace *ns)
@@ -310,14 +331,13 @@ int sysv_objects(struct bpf_iter__bpf_map_elem *ctx)
 	struct sysv_work *made;
 	struct ipc_namespace *ns;
 	bool found = false;
-	__u32 first = 0;
 
 	if (!query || query->answer != SYSV_UNANSWERED || !query->ipcns)
 		return 0;
 	ns = BPF_CORE_READ(reader, nsproxy, ipc_ns);
 	if (BPF_CORE_READ(ns, ns.inum) != query->ipcns)
 		return 0;
-	made = bpf_map_lookup_elem(&work, &first);
+	made = work_at_hand();
 	if (!made)
 		return 0;
 	made->answer = *query;

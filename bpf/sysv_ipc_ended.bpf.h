@@ -18,7 +18,8 @@
 #define CREATORS_MAX 8192
 #define NEWEST 16 /* objects of a kind that a process which ends may be found to have made */
 #define PF_EXITING 0x00000004
-#define MOUNTS 4 /* between a file and the root */
+#define MOUNTS 4       /* between a file and the root */
+#define HIERARCHIES 16 /* of cgroup v1, and v2 */
 #define SECOND 1000000000ULL
 
 /* By the address of the struct pid. */
@@ -29,13 +30,6 @@ struct {
 	__type(key, __u64);
 	__type(value, struct sysv_departed);
 } departed SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct sysv_creator);
-} scratch SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -59,35 +53,75 @@ struct {
 	__type(value, struct birth);
 } births SEC(".maps");
 
-static __noinline int exe_read(struct sysv_departed *gone, struct mm_struct *mm)
-{
-	struct dentry *dentry = BPF_CORE_READ(mm, exe_file, f_path.dentry), *parent;
-	struct vfsmount *vfs = BPF_CORE_READ(mm, exe_file, f_path.mnt);
-	struct mount *mount = (void *)vfs - bpf_core_field_offset(struct mount, mnt), *below;
-	int part = 0;
+/* The program that sees it. Each is kept by the kernel from itself; one may interrupt the other. */
+enum { AT_EXIT, AT_UNMAP, PROGRAMS };
 
-	if (!gone)
+/* A process that is ending, and how far it is read. Here for sysv_exe_step() and the others, which take numbers only. */
+struct ending {
+	struct sysv_creator maker;
+	__u64 dentry, mount; /* next of the program's path */
+	__u64 node;          /* next of the cgroup's */
+	__u64 link, links;   /* next of the cgroups, one a hierarchy, and their list */
+	__u64 ns;
+	__s64 start_s; /* wall clock, as objects have it */
+	__u32 euid, ipcns, exe_parts, cgroup_parts;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PROGRAMS);
+	__type(key, __u32);
+	__type(value, struct ending);
+} endings SEC(".maps");
+
+int sysv_exe_step(__u32 at);
+int sysv_cgroup_step(__u32 at);
+int sysv_hierarchy_step(__u32 at);
+int sysv_maker_note(__u32 at, __u32 nth);
+
+/* One name of the program's path, or one mount. 0: that was all. */
+__noinline int sysv_exe_step(__u32 at)
+{
+	struct ending *ending = bpf_map_lookup_elem(&endings, &at);
+	struct dentry *dentry, *parent;
+	struct mount *mount, *below;
+	__u32 part;
+
+	if (!ending || !ending->dentry)
 		return 0;
-	for (int i = 0; i < SYSV_EXE_PARTS; i++)
-		gone->exe[i][0] = 0;
-	for (int i = 0; i < SYSV_EXE_PARTS + MOUNTS && dentry && part < SYSV_EXE_PARTS; i++) {
-		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
-			below = BPF_CORE_READ(mount, mnt_parent);
-			if (!below || below == mount)
-				break;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = below;
-			continue;
-		}
-		parent = BPF_CORE_READ(dentry, d_parent);
-		if (parent == dentry)
-			break;
-		bpf_probe_read_kernel_str(gone->exe[part & (SYSV_EXE_PARTS - 1)], SYSV_EXE_PART,
-					  BPF_CORE_READ(dentry, d_name.name));
-		dentry = parent;
-		part++;
+	dentry = (void *)ending->dentry;
+	mount = (void *)ending->mount;
+	part = ending->exe_parts;
+	if (part >= SYSV_EXE_PARTS)
+		return 0;
+	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+		below = BPF_CORE_READ(mount, mnt_parent);
+		if (!below || below == mount)
+			return 0;
+		ending->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
+		ending->mount = (__u64)below;
+		return 1;
 	}
-	return 0;
+	parent = BPF_CORE_READ(dentry, d_parent);
+	if (parent == dentry)
+		return 0;
+	bpf_probe_read_kernel_str(ending->maker.gone.exe[part], SYSV_EXE_PART, BPF_CORE_READ(dentry, d_name.name));
+	ending->dentry = (__u64)parent;
+	ending->exe_parts = part + 1;
+	return 1;
+}
+
+static __always_inline void exe_read(struct ending *ending, __u32 at, struct mm_struct *mm)
+{
+	struct vfsmount *vfs = BPF_CORE_READ(mm, exe_file, f_path.mnt);
+
+	ending->dentry = (__u64)BPF_CORE_READ(mm, exe_file, f_path.dentry);
+	ending->mount = (__u64)vfs - bpf_core_field_offset(struct mount, mnt);
+	ending->exe_parts = 0;
+	for (int i = 0; i < SYSV_EXE_PARTS; i++)
+		ending->maker.gone.exe[i][0] = 0;
+	for (int i = 0; i < SYSV_EXE_PARTS + MOUNTS && sysv_exe_step(at); i++)
+		;
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
@@ -99,32 +133,77 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return BPF_CORE_READ((struct kernfs_node___before_6_15 *)kn, parent);
 }
 
-static __noinline int cgroup_read(struct sysv_departed *gone, struct task_struct *task)
+/* One name of the cgroup's path. 0: that was all. */
+__noinline int sysv_cgroup_step(__u32 at)
 {
-	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn), *parent;
+	struct ending *ending = bpf_map_lookup_elem(&endings, &at);
+	struct kernfs_node *node, *parent;
+	__u32 part;
 
-	if (!gone)
+	if (!ending)
 		return 0;
-	for (int i = 0; i < SYSV_CGROUP_PARTS; i++) {
-		gone->cgroup[i][0] = 0;
-		parent = kernfs_parent(kn);
-		if (!kn || !parent)
-			continue;
-		bpf_probe_read_kernel_str(gone->cgroup[i], SYSV_CGROUP_PART, BPF_CORE_READ(kn, name));
-		kn = parent;
-	}
-	return 0;
+	node = (void *)ending->node;
+	parent = kernfs_parent(node);
+	part = ending->cgroup_parts;
+	if (!node || !parent || part >= SYSV_CGROUP_PARTS)
+		return 0;
+	bpf_probe_read_kernel_str(ending->maker.gone.cgroup[part], SYSV_CGROUP_PART, BPF_CORE_READ(node, name));
+	ending->node = (__u64)parent;
+	ending->cgroup_parts = part + 1;
+	return 1;
 }
 
-static __always_inline void gone_read(struct sysv_departed *gone, struct task_struct *task, struct mm_struct *mm)
+/* The cgroup of one hierarchy: systemd's own, without controllers, becomes the one that is read. 0: that was the last. */
+__noinline int sysv_hierarchy_step(__u32 at)
+{
+	struct ending *ending = bpf_map_lookup_elem(&endings, &at);
+	struct cgrp_cset_link *link;
+	struct cgroup *cgroup;
+	char name[8] = {};
+
+	if (!ending || !ending->link || ending->link == ending->links)
+		return 0;
+	link = (void *)ending->link - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+	cgroup = BPF_CORE_READ(link, cgrp);
+	bpf_probe_read_kernel(name, sizeof(name),
+			      (void *)BPF_CORE_READ(cgroup, root) + bpf_core_field_offset(struct cgroup_root, name));
+	if (__builtin_memcmp(name, "systemd", sizeof(name)) == 0) {
+		ending->node = (__u64)BPF_CORE_READ(cgroup, kn);
+		return 0;
+	}
+	ending->link = (__u64)BPF_CORE_READ(link, cgrp_link.next);
+	return 1;
+}
+
+/*
+ * The names themselves: a service's cgroup is removed when its last process has ended. Where systemd does not use cgroup v2
+ * everything is in its root, and the hierarchy called systemd tells.
+ */
+static __always_inline void cgroup_read(struct ending *ending, __u32 at, struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+
+	for (int i = 0; i < SYSV_CGROUP_PARTS; i++)
+		ending->maker.gone.cgroup[i][0] = 0;
+	ending->cgroup_parts = 0;
+	ending->node = (__u64)BPF_CORE_READ(set, dfl_cgrp, kn);
+	if (!kernfs_parent((void *)ending->node)) {
+		ending->links = (__u64)set + bpf_core_field_offset(set->cgrp_links);
+		ending->link = (__u64)BPF_CORE_READ(set, cgrp_links.next);
+		for (int i = 0; i < HIERARCHIES && sysv_hierarchy_step(at); i++)
+			;
+	}
+	for (int i = 0; i < SYSV_CGROUP_PARTS && sysv_cgroup_step(at); i++)
+		;
+}
+
+static __always_inline void gone_read(struct sysv_departed *gone, struct task_struct *task)
 {
 	gone->start_ns = task->group_leader->start_boottime;
 	gone->ended_ns = bpf_ktime_get_ns();
 	gone->tgid = task->tgid;
 	gone->uid = task->real_cred->uid.val;
 	bpf_probe_read_kernel_str(gone->comm, sizeof(gone->comm), task->group_leader->comm);
-	exe_read(gone, mm);
-	cgroup_read(gone, task);
 }
 
 /* Up to Linux 6.15 a task has no address space any more when it is said to exit: what was seen of it before knows more. */
@@ -187,25 +266,37 @@ static __always_inline void creator_note(__u32 ipcns, int kind, __s32 id, struct
 		__sync_fetch_and_add(&missed, 1);
 }
 
-static __noinline int creators_note(struct ipc_namespace *ns, __u32 uid, struct sysv_creator *fresh, bool is_exit)
+/* The nth of the newest semaphore sets, then of the newest queues. */
+__noinline int sysv_maker_note(__u32 at, __u32 nth)
 {
-	__s64 start_s;
+	struct ending *ending = bpf_map_lookup_elem(&endings, &at);
+	int kind = nth < NEWEST ? IDS_SEM : IDS_MSG;
+	struct ipc_namespace *ns;
+	void *object;
+	__s32 index, id;
 
-	if (!fresh)
+	if (!ending)
 		return 0;
-	start_s = (__s64)((fresh->gone.start_ns + wall_offset_ns) / SECOND) - 1;
-	for (int i = 0; i < 2 * NEWEST; i++) {
-		int kind = i < NEWEST ? IDS_SEM : IDS_MSG;
-		__s32 index = BPF_CORE_READ(ids_of(ns, kind), last_idx) - i % NEWEST, id;
-		void *object = index < 0 ? NULL : object_at(ns, kind, index);
-
-		if (!object)
-			continue;
-		id = made_id(object, kind, uid, start_s);
-		if (id >= 0)
-			creator_note(BPF_CORE_READ(ns, ns.inum), kind, id, fresh, is_exit);
-	}
+	ns = (void *)ending->ns;
+	index = BPF_CORE_READ(ids_of(ns, kind), last_idx) - (__s32)(nth % NEWEST);
+	object = index < 0 ? NULL : object_at(ns, kind, index);
+	if (!object)
+		return 0;
+	id = made_id(object, kind, ending->euid, ending->start_s);
+	if (id >= 0)
+		creator_note(ending->ipcns, kind, id, &ending->maker, at == AT_EXIT);
 	return 0;
+}
+
+static __always_inline void made_note(struct ending *ending, __u32 at, struct task_struct *task,
+				      struct ipc_namespace *ns)
+{
+	ending->ns = (__u64)ns;
+	ending->ipcns = ns->ns.inum;
+	ending->euid = task->real_cred->euid.val;
+	ending->start_s = (__s64)((ending->maker.gone.start_ns + wall_offset_ns) / SECOND) - 1;
+	for (__u32 nth = 0; nth < 2 * NEWEST; nth++)
+		sysv_maker_note(at, nth);
 }
 
 /*
@@ -213,13 +304,14 @@ static __noinline int creators_note(struct ipc_namespace *ns, __u32 uid, struct 
  * process that nobody refers to. Others may refer to it too (an open /proc/PID, a pidfd): that costs an entry, which user
  * space throws away in its next scan. Who has semaphores to undo becomes a last user by that, in a moment.
  */
-static __always_inline int ended(struct task_struct *task, struct mm_struct *mm, bool is_exit)
+static __always_inline int ended(struct task_struct *task, struct mm_struct *mm, __u32 at)
 {
 	struct pid *pid = task->group_leader->thread_pid;
 	struct ipc_namespace *ns = task->nsproxy->ipc_ns;
-	__u32 zero = 0, ipcns = ns->ns.inum;
+	__u32 ipcns = ns->ns.inum;
 	__u64 key = (__u64)pid;
-	struct sysv_creator *fresh;
+	struct ending *ending;
+	struct sysv_departed *gone;
 	bool referred, maker;
 
 	if (task->signal->live.counter > 0) /* not the last thread */
@@ -230,22 +322,25 @@ static __always_inline int ended(struct task_struct *task, struct mm_struct *mm,
 	maker = may_have_made_any(ns, ipcns, task->group_leader->start_boottime);
 	if (!referred && !maker)
 		return 0;
-	fresh = bpf_map_lookup_elem(&scratch, &zero);
-	if (!fresh)
+	ending = bpf_map_lookup_elem(&endings, &at);
+	if (!ending)
 		return 0;
-	gone_read(&fresh->gone, task, mm);
-	if (referred && !knows_more(bpf_map_lookup_elem(&departed, &key), &fresh->gone) &&
-	    bpf_map_update_elem(&departed, &key, &fresh->gone, BPF_ANY))
+	gone = &ending->maker.gone;
+	gone_read(gone, task);
+	exe_read(ending, at, mm);
+	cgroup_read(ending, at, task);
+	if (referred && !knows_more(bpf_map_lookup_elem(&departed, &key), gone) &&
+	    bpf_map_update_elem(&departed, &key, gone, BPF_ANY))
 		__sync_fetch_and_add(&missed, 1);
 	if (maker)
-		creators_note(ns, task->real_cred->euid.val, fresh, is_exit);
+		made_note(ending, at, task, ns);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sysv_exit, struct task_struct *task)
 {
-	return ended(task, task->mm, true);
+	return ended(task, task->mm, AT_EXIT);
 }
 
 /*
@@ -259,7 +354,7 @@ int BPF_PROG(sysv_unmap, struct mm_struct *mm)
 
 	if (!(task->flags & PF_EXITING) || task->active_mm != mm)
 		return 0;
-	return ended(task, mm, false);
+	return ended(task, mm, AT_UNMAP);
 }
 
 #endif
