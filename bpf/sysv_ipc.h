@@ -80,7 +80,8 @@ struct sysv_query {
 #define SYSV_EXE_PARTS 16 /* a power of two */
 #define SYSV_EXE_PART 64
 #define SYSV_CGROUP_PARTS 6
-#define SYSV_CGROUP_PART 96
+#define SYSV_CGROUP_PART \
+	148 /* so an element of the maps fits into 2 KiB, and the names of pods and containers into it */
 struct sysv_departed {
 	__u64 start_ns; /* CLOCK_BOOTTIME */
 	__u64 ended_ns; /* CLOCK_MONOTONIC */
@@ -112,7 +113,7 @@ _Static_assert(sizeof(struct sysv_sighting) == 48, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_elder) == 16, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_user) == 24, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_query) == 128, "shared with the kernel");
-_Static_assert(sizeof(struct sysv_departed) == 40 + 1024 + 576, "shared with the kernel");
+_Static_assert(sizeof(struct sysv_departed) == 40 + 1024 + 888, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_creator_key) == 16, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_creator) == sizeof(struct sysv_departed) + 8, "shared with the kernel");
 

@@ -2,51 +2,13 @@
 #define HASH_NONFATAL_OOM 1
 #include "people.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
+
 #define TICK_NS 10000000U /* of every value in /proc, whatever CONFIG_HZ is */
-#define CONTAINER_DIGITS 64
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), end_length = strlen(end);
-
-	return length > end_length && strcmp(text + length - end_length, end) == 0;
-}
-
-/* 64 hexadecimal digits somewhere in the name, and no more. */
-static bool container_take(const char *name, char container[72])
-{
-	size_t run = 0;
-
-	for (const char *at = name;; at++) {
-		if (isxdigit((unsigned char)*at)) {
-			run++;
-			continue;
-		}
-		if (run == CONTAINER_DIGITS) {
-			snprintf(container, 72, "%.*s", CONTAINER_DIGITS, at - run);
-			return true;
-		}
-		if (!*at)
-			return false;
-		run = 0;
-	}
-}
-
-void sysv_cgroup_parse(const char *const *names, unsigned int count, char unit[128], char container[72])
-{
-	unit[0] = container[0] = 0;
-	for (unsigned int i = 0; i < count; i++) {
-		if (!container[0])
-			container_take(names[i], container);
-		if (!unit[0] && (ends_with(names[i], ".service") || ends_with(names[i], ".scope")))
-			snprintf(unit, 128, "%s", names[i]);
-	}
-}
 
 /* Names from the innermost upwards become a path from the outermost downwards; "..." stands for what was cut off. */
 static void path_join(const char *parts, unsigned int count, unsigned int size, char *text, size_t text_size)
@@ -63,21 +25,28 @@ static void path_join(const char *parts, unsigned int count, unsigned int size, 
 		used += (size_t)snprintf(text + used, text_size - used, "/%s", parts + (size_t)last * size);
 }
 
+/* As of a process that lives. What was cut off is not there: of a unit that is further up nothing is known. */
+static void cgroup_take(struct sysv_person *person)
+{
+	static struct cgroup cgroup; /* one thread, never re-entered */
+	const char *path = strchr(person->cgroup, '/');
+	char text[sizeof(person->cgroup) + 8];
+
+	snprintf(text, sizeof(text), "0::%s\n", path ? path : "/");
+	cgroup_parse(text, &cgroup);
+	snprintf(person->unit, sizeof(person->unit), "%s", cgroup.unit);
+	snprintf(person->container, sizeof(person->container), "%s", cgroup.container);
+	snprintf(person->pod, sizeof(person->pod), "%s", cgroup.pod);
+}
+
 static void person_from_departed(struct sysv_person *person, const struct sysv_departed *gone)
 {
-	const char *names[SYSV_CGROUP_PARTS];
-	unsigned int count = 0;
-
-	while (count < SYSV_CGROUP_PARTS && gone->cgroup[count][0]) {
-		names[count] = gone->cgroup[count];
-		count++;
-	}
 	person->number = gone->tgid;
 	person->uid = gone->uid;
 	person->start_ticks = gone->start_ns / TICK_NS;
 	snprintf(person->comm, sizeof(person->comm), "%.15s", gone->comm);
-	sysv_cgroup_parse(names, count, person->unit, person->container);
 	path_join(gone->cgroup[0], SYSV_CGROUP_PARTS, SYSV_CGROUP_PART, person->cgroup, sizeof(person->cgroup));
+	cgroup_take(person);
 	if (gone->exe[0][0])
 		path_join(gone->exe[0], SYSV_EXE_PARTS, SYSV_EXE_PART, person->exe, sizeof(person->exe));
 	person->described = true;
@@ -90,8 +59,8 @@ static void person_from_owner(struct sysv_person *person, const struct gb_owner 
 	person->start_ticks = owner->start_ticks;
 	snprintf(person->comm, sizeof(person->comm), "%.15s", owner->comm);
 	snprintf(person->exe, sizeof(person->exe), "%.511s", owner->exe);
-	snprintf(person->cgroup, sizeof(person->cgroup), "%.511s", owner->cgroup);
-	snprintf(person->unit, sizeof(person->unit), "%.127s", owner->unit);
+	snprintf(person->cgroup, sizeof(person->cgroup), "%s", owner->cgroup);
+	snprintf(person->unit, sizeof(person->unit), "%s", owner->unit);
 	snprintf(person->container, sizeof(person->container), "%.71s", owner->container);
 	snprintf(person->pod, sizeof(person->pod), "%.39s", owner->pod);
 	person->described = true;

@@ -22,7 +22,7 @@ struct sysv_person {
 	int32_t number; /* its pid; 0 when not known */
 	uint32_t uid;
 	bool alive, described;
-	char comm[16], unit[128], container[72], pod[40], exe[512], cgroup[512];
+	char comm[16], unit[256], container[72], pod[40], exe[1024], cgroup[1024];
 };
 
 struct sysv_people {
@@ -46,8 +46,5 @@ bool sysv_person_is(const struct sysv_person *person, const struct sysv_departed
 
 /* As rules want it. The strings are the person's. */
 struct gb_owner sysv_person_owner(const struct sysv_person *person);
-
-/* The systemd unit and the container that the names of a cgroup path tell, the innermost first. "" when there is none. */
-void sysv_cgroup_parse(const char *const *names, unsigned int count, char unit[128], char container[72]);
 
 #endif

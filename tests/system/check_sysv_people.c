@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose the objects are: who made them, who used them last, who may yet; and that it counts when they are dead. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <eghostbuster/plugin.h>
 
+#include "cleanup.h"
 #include "lab_check.h"
 #include "lab_ipc.h"
 
@@ -205,6 +210,80 @@ START_TEST(who_detaches_by_dying_is_named)
 }
 END_TEST
 
+#define SERVICE "eghostbuster-lab.service"
+
+static const struct {
+	const char *name, *type, *options;
+} hierarchies[] = {
+	{"cgroup v2", "cgroup2", NULL},
+	{"cgroup v1 as systemd uses it", "cgroup", "none,name=systemd"},
+};
+
+static char service[96];
+
+static long deed_enter_service(const long *args)
+{
+	_cleanup_close_ int fd = -1;
+	char path[128];
+
+	(void)args;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", service);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, "0", 1) < 0 ? -errno : 0;
+}
+
+/* In a mount namespace of its own, which every test has; one left behind by a test that was killed is empty, and is used. */
+static bool service_make(int hierarchy)
+{
+	const char *mount_point = LAB_DIR "/cgroup";
+
+	lab_works(mkdir(mount_point, 0755) == 0, "%s", mount_point);
+	if (mount("none", mount_point, hierarchies[hierarchy].type, 0, hierarchies[hierarchy].options) < 0) {
+		printf("not on this kernel: %s\n", hierarchies[hierarchy].name);
+		return false;
+	}
+	snprintf(service, sizeof(service), "%s/" SERVICE, mount_point);
+	lab_works(mkdir(service, 0755) == 0 || errno == EEXIST, "%s", service);
+	return true;
+}
+
+static void service_remove(void)
+{
+	int r = -1;
+
+	for (int i = 0; i < 200 && (r = rmdir(service)) < 0 && errno == EBUSY; i++)
+		lab_sleep_ms(10);
+	lab_works(r == 0, "removing %s", service);
+}
+
+/* systemd removes the cgroup with the last process in it: when the daemon looks, there is none. */
+START_TEST(the_unit_is_named_when_its_cgroup_is_gone)
+{
+	enum lab_ipc_kind kind = _i % 2 ? LAB_MSG : LAB_SHM;
+	struct lab_actor maker;
+	const json_t *event;
+	long id;
+
+	/* A rule by unit opens what is only done by rule; for a queue it is not known for sure who made it. */
+	begin("rules = ( { unit = \"eghostbuster-*.service\"; } );", NULL);
+	if (!service_make(_i / 2)) {
+		end();
+		return;
+	}
+	lab_ipc_actor(&ipc, &maker, "maker", 0);
+	lab_must(&maker, deed_enter_service, 0);
+	lab_must(&maker, deed_setuid, LAB_IPC_USER);
+	id = lab_must(&maker, deed_ipc_get, kind, kind == LAB_SHM ? 0x4242 : 0, 3);
+	lab_actor_kill(&maker);
+	service_remove();
+	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, kind, id);
+	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
+	ck_assert_str_eq(evidence_text(event, "creator_unit"), SERVICE);
+	ck_assert_str_eq(owner_text(event, 0, "unit"), SERVICE);
+	end();
+}
+END_TEST
+
 /* How full the namespace is, in `status` and in the evidence. */
 START_TEST(pressure_is_told)
 {
@@ -246,6 +325,7 @@ int main(void)
 	tcase_add_test(tcase, who_has_something_to_undo_keeps_the_set);
 	tcase_add_test(tcase, a_process_without_its_first_thread_may_be_the_creator);
 	tcase_add_test(tcase, who_detaches_by_dying_is_named);
+	tcase_add_loop_test(tcase, the_unit_is_named_when_its_cgroup_is_gone, 0, 2 * (int)GB_COUNT(hierarchies));
 	tcase_add_test(tcase, pressure_is_told);
 	return lab_main(suite);
 }
