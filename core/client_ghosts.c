@@ -44,12 +44,62 @@ static void print_count(FILE *out, const char *one, const char *many, size_t sho
 	fputs(".\n", out);
 }
 
+/* "held_by" as "held by" */
+static void add_name(struct buffer *buffer, const char *name, const json_t *value)
+{
+	size_t length = client_name_length(name, value);
+
+	for (size_t i = 0; i < length; i++)
+		buffer_add_char(buffer, name[i] == '_' ? ' ' : name[i]);
+}
+
+/* Whether there is anything to say: a condition that does not hold, and an empty text, say nothing. */
+static bool says(const json_t *value)
+{
+	return !json_is_false(value) && !json_is_null(value) && !(json_is_string(value) && !json_string_length(value));
+}
+
+/* Below its row: what is a word or a number in one line, whatever is longer in a line of its own. */
+static int add_evidence(struct table *table, const json_t *evidence)
+{
+	_cleanup_buffer_ struct buffer words = {0};
+	const char *name;
+	json_t *value;
+	int error = 0;
+
+	json_object_foreach((json_t *)evidence, name, value)
+	{
+		if (!says(value) || strchr(json_is_string(value) ? json_string_value(value) : "", ' '))
+			continue;
+		buffer_add_text(&words, words.length ? ", " : "");
+		add_name(&words, name, value);
+		buffer_add_char(&words, ' ');
+		client_add_value(&words, name, value);
+	}
+	if (words.length)
+		error = table_note(table, buffer_text(&words));
+	json_object_foreach((json_t *)evidence, name, value)
+	{
+		_cleanup_buffer_ struct buffer line = {0};
+
+		if (!json_is_string(value) || !strchr(json_string_value(value), ' '))
+			continue;
+		add_name(&line, name, value);
+		buffer_add_text(&line, ": ");
+		client_add_value(&line, name, value);
+		if (!error)
+			error = table_note(table, buffer_text(&line));
+	}
+	return error;
+}
+
 static int add_ghost(struct table *table, const json_t *ghost)
 {
 	const json_t *owners = json_object_get(ghost, "owners"), *age_value = json_object_get(ghost, "age_ms");
 	_cleanup_buffer_ struct buffer age = {0};
 	_cleanup_buffer_ struct buffer owner = {0};
 	const char *cells[GB_COUNT(ghost_columns)];
+	int error;
 
 	if (age_value)
 		client_add_value(&age, "age_ms", age_value);
@@ -63,7 +113,8 @@ static int add_ghost(struct table *table, const json_t *ghost)
 	cells[6] = client_home(json_array_get(owners, 0));
 	cells[7] = client_text(ghost, "reason");
 	cells[8] = client_text(ghost, "id");
-	return table_add(table, cells);
+	error = table_add(table, cells);
+	return error ? error : add_evidence(table, json_object_get(ghost, "evidence"));
 }
 
 /* "812/1024 79%" */

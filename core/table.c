@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,10 +15,18 @@
 #include "escape.h"
 
 #define PARAGRAPH_WIDTH 80
+#define NOTE_INDENT 4
+
+struct note {
+	size_t row;
+	char *text;
+};
 
 struct table {
 	struct libscols_table *smartcols;
 	size_t columns;
+	struct note *notes; /* by row */
+	size_t note_count, note_capacity;
 };
 
 static unsigned int locale_flags(void)
@@ -56,6 +65,9 @@ void table_free(struct table *table)
 	if (!table)
 		return;
 	scols_unref_table(table->smartcols);
+	for (size_t i = 0; i < table->note_count; i++)
+		free(table->notes[i].text);
+	free(table->notes);
 	free(table);
 }
 
@@ -75,16 +87,41 @@ int table_add(struct table *table, const char *const *cells)
 	return 0;
 }
 
-/* libsmartcols fills the last column of a line with blanks when it is narrower than the others. */
-static void print_without_blanks(const char *text, FILE *out)
+int table_note(struct table *table, const char *text)
 {
-	while (*text) {
+	char *copy;
+
+	if (table->note_count == table->note_capacity) {
+		size_t capacity = table->note_capacity ? 2 * table->note_capacity : 16;
+		struct note *notes = reallocarray(table->notes, capacity, sizeof(*notes));
+
+		if (!notes)
+			return -ENOMEM;
+		table->notes = notes;
+		table->note_capacity = capacity;
+	}
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	table->notes[table->note_count++] =
+		(struct note){.row = scols_table_get_nlines(table->smartcols), .text = copy};
+	return 0;
+}
+
+/* Line 0 is the head. libsmartcols fills the last column with blanks when it is narrower than the others. */
+static void print_with_notes(const struct table *table, const char *text, FILE *out, unsigned int width)
+{
+	size_t note = 0;
+
+	for (size_t row = 0; *text; row++) {
 		size_t length = strcspn(text, "\n"), shown = length;
 
 		while (shown && text[shown - 1] == ' ')
 			shown--;
 		fwrite(text, 1, shown, out);
 		fputc('\n', out);
+		for (; note < table->note_count && table->notes[note].row == row; note++)
+			text_print_paragraph(out, table->notes[note].text, NOTE_INDENT, width ? width : UINT_MAX);
 		text += length + (text[length] == '\n');
 	}
 }
@@ -98,7 +135,7 @@ int table_print(struct table *table, FILE *out, unsigned int width)
 		scols_table_set_termwidth(table->smartcols, width);
 	if (scols_print_table_to_string(table->smartcols, &text) || !text)
 		return -ENOMEM;
-	print_without_blanks(text, out);
+	print_with_notes(table, text, out, width);
 	return 0;
 }
 

@@ -28,6 +28,10 @@ void table_free(struct table *table);
 /* `cells` has one for each column; NULL is an empty one. Copies. -ENOMEM. */
 int table_add(struct table *table, const char *const *cells);
 
+/* A paragraph of its own below the row that was added last, broken to fit the width; whole when that is unlimited. Copies;
+ * any bytes. -ENOMEM. */
+int table_note(struct table *table, const char *text);
+
 /* `width` as text_width() gives it. No blank stands at the end of a line. */
 int table_print(struct table *table, FILE *out, unsigned int width);
 

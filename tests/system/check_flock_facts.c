@@ -159,7 +159,7 @@ static void assert_shows(const char *command, const char *id, const char *const 
 /* Path, kind, holders with their descriptors and how each came to it, the dead taker, who is kept out and for how long. */
 START_TEST(ghosts_and_explain_show_all_of_it)
 {
-	char fd[48], owner[32], waits[32];
+	char fd[48], owner[32], waits[32], taker[64];
 	json_t *answer, *ghost;
 	const char *held;
 
@@ -188,7 +188,11 @@ START_TEST(ghosts_and_explain_show_all_of_it)
 	assert_has(lab_lock_evidence(ghost, "kept_out"), waits);
 	ck_assert_int_ge(json_integer_value(json_object_get(json_object_get(ghost, "evidence"), "kept_out_for_ms")),
 			 900);
-	assert_shows("ghosts", NULL, (const char *[]){"flock " PATH, "service", "report", NULL});
+	snprintf(taker, sizeof(taker), "taken by: %s", lab_lock_evidence(ghost, "taken_by"));
+	assert_shows("ghosts", NULL,
+		     (const char *[]){"flock " PATH, "report", "kind flock, mode exclusive", "held by: service[", owner,
+				      fd, taker, "(gone)", "taken for nightly[", "kept out: job[", waits,
+				      "kept out for ", NULL});
 	assert_shows("explain", json_string_value(json_object_get(ghost, "id")),
 		     (const char *[]){"flock " PATH, owner, fd, "(gone)", waits, NULL});
 	json_decref(answer);

@@ -44,7 +44,10 @@
 	"{\"ghosts\":[{\"id\":\"tcp-1f\",\"plugin\":\"tcp_close_wait\"," \
 	"\"resource\":\"tcp 127.0.0.1:8080 -> 127.0.0.1:51234\",\"state\":\"spared\",\"reason\":\"observe\"," \
 	"\"age_ms\":60012,\"action\":\"destroy\",\"owners\":[{\"pid\":123,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\"," \
-	"\"uid\":33,\"unit\":\"nginx.service\"},{\"pid\":124,\"comm\":\"nginx\",\"uid\":33}],\"evidence\":{}}," \
+	"\"uid\":33,\"unit\":\"nginx.service\"},{\"pid\":124,\"comm\":\"nginx\",\"uid\":33}]," \
+	"\"evidence\":{\"class\":\"never-looked\",\"silence_ms\":60000,\"receive_queue_bytes\":1,\"holders\":2,\"probed\":true," \
+	"\"held_by\":\"\\u001bnginx[123] fd 9 (exec'ed, or received); nginx[124] fd 9, 10, mapped (exec'ed, or received)\"," \
+	"\"cycle\":false,\"chain\":\"\",\"tag\":null,\"fds\":[7,8]}}," \
 	"{\"id\":\"l-2\",\"plugin\":\"flock\",\"resource\":\"flock /tmp/a\",\"state\":\"suspect\",\"owners\":[]}]," \
 	"\"total\":1500}"
 #define GHOSTS_TEXT \
@@ -54,6 +57,8 @@
 	"REASON   ID\n" \
 	"spared   tcp_close_wait  1m0s  destroy  tcp 127.0.0.1:8080 -> 127.0.0.1:51234  nginx[123] +1  nginx.service  " \
 	"observe  tcp-1f\n" \
+	"    class never-looked, silence 1m0s, receive queue 1 byte, holders 2, probed yes, fds 7, 8\n" \
+	"    held by: \\x1bnginx[123] fd 9 (exec'ed, or received); nginx[124] fd 9, 10, mapped (exec'ed, or received)\n" \
 	"suspect  flock                          flock /tmp/a                                                         " \
 	"         l-2\n"
 
@@ -170,6 +175,13 @@ START_TEST(fits_the_terminal)
 		cut = cut || (strstr(line, "spared") && !strstr(line, "127.0.0.1:51234"));
 	}
 	ck_assert(cut);
+	free(text);
+	/* What is below a row is broken, never cut. */
+	text = print("ghosts", answer, 60, 0);
+	ck_assert_ptr_nonnull(strstr(text, "\n    class never-looked, silence 1m0s, receive queue 1 byte,\n"
+					   "    holders 2, probed yes, fds 7, 8\n"
+					   "    held by: \\x1bnginx[123] fd 9 (exec'ed, or received);\n"
+					   "    nginx[124] fd 9, 10, mapped (exec'ed, or received)\n"));
 	free(text);
 	json_decref(answer);
 }
