@@ -96,6 +96,10 @@ static const struct {
 	/* An interrupted one is read to its end, and repeated; but not for ever. */
 	{{TORN(SOCK_DIAG_BY_FAMILY, 1), SOCKET(1), DONE(1), SOCKET(2), DONE(2), DONE(3)}, 0, 3, 3},
 	{{DONE(1), TORN(NLMSG_DONE, 2), TORN(NLMSG_DONE, 3), SOCKET(4), DONE(4)}, 0, 1, 4},
+	{{TORN(NLMSG_DONE, 1), TORN(NLMSG_DONE, 2), DONE(3), TORN(NLMSG_DONE, 4), TORN(NLMSG_DONE, 5), DONE(6)},
+	 0,
+	 0,
+	 6},
 	{{TORN(NLMSG_DONE, 1), TORN(NLMSG_DONE, 2), TORN(NLMSG_DONE, 3)}, -EINTR, 0, DUMP_TRIES},
 	/* What is left of an earlier one does not count. */
 	{{SOCKET(77), DONE(77), SOCKET(1), DONE(1), DONE(2)}, 0, 1, 2},
