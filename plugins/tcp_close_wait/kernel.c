@@ -13,6 +13,7 @@
 #include "iterator.h"
 #include "load.h"
 #include "map.h"
+#include "map_queue.h"
 #include "tcp_close_wait.skel.h"
 
 /* The forms in which the programs may load, the best first. */
@@ -115,39 +116,12 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 	return r;
 }
 
-#define INODES_AT_ONCE 4096
-
-/* What is not told yet: many in one system call, and all of it before the next pass that asks. One thread, never re-entered. */
-static struct {
-	int map;
-	bool want; /* else they are taken back */
-	uint32_t count;
-	uint64_t keys[INODES_AT_ONCE];
-	uint8_t values[INODES_AT_ONCE];
-} inodes;
-
-static void inodes_flush(void)
-{
-	uint32_t at = 0, done;
-
-	while (at < inodes.count) {
-		done = inodes.count - at;
-		if ((inodes.want ? bpf_map_update_batch(inodes.map, inodes.keys + at, inodes.values + at, &done, NULL)
-				 : bpf_map_delete_batch(inodes.map, inodes.keys + at, &done, NULL)) == 0)
-			break;
-		at += done + 1; /* that one found no room, or was not there */
-	}
-	inodes.count = 0;
-}
+/* Inode numbers that are not told yet: all of them are before the next pass that asks. One thread, never re-entered. */
+static struct map_queue inodes;
 
 static void inode_put(const struct cw_kernel *kernel, bool want, uint32_t inode, uint8_t value)
 {
-	if (inodes.count == INODES_AT_ONCE || inodes.want != want)
-		inodes_flush();
-	inodes.map = bpf_map__fd(kernel->skel->maps.wanted_inodes);
-	inodes.want = want;
-	inodes.keys[inodes.count] = inode;
-	inodes.values[inodes.count++] = value;
+	map_queue_put(&inodes, bpf_map__fd(kernel->skel->maps.wanted_inodes), want, inode, value);
 }
 
 void cw_kernel_close(struct cw_kernel *kernel)
@@ -222,7 +196,7 @@ int cw_kernel_pass(const struct cw_kernel *kernel, enum cw_pass pass)
 	case CW_PASS_RELEASE:
 		return iterator_open(kernel->skel->links.close_wait_release);
 	case CW_PASS_HOLDERS:
-		inodes_flush();
+		map_queue_flush(&inodes);
 		return iterator_open(kernel->skel->links.close_wait_holders);
 	}
 	return -EINVAL;
