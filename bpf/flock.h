@@ -313,8 +313,7 @@ static inline __u32 fl_refs_found(const struct fl_record *holdings, __u32 count)
 
 		/* Two processes may share a table; both of its records then stand here. */
 		for (__u32 k = 0; k < i && !again; k++)
-			again = holdings[k].table == holdings[i].table && holdings[k].tgid != holdings[i].tgid &&
-				holdings[k].fd == holdings[i].fd &&
+			again = holdings[k].table == holdings[i].table && holdings[k].fd == holdings[i].fd &&
 				(holdings[i].fd >= 0 || holdings[k].start == holdings[i].start);
 		found += !again;
 	}

@@ -11,15 +11,20 @@
 #define TAKEN (900 * S)
 #define TIMEOUT (60 * S)
 
-enum { TAKER = 100, PARENT = 90, SHELL = 1, FLOCK, SERVICE, UPGRADED };
+enum { TAKER = 100, PARENT = 90, SHELL = 1, FLOCK, SERVICE, UPGRADED, LINKED, ELSEWHERE };
 
-/* What the processes run. UPGRADED is another inode under the name of the shell. */
+/* What the processes run. UPGRADED is another inode under the name of the shell, LINKED the shell's under another name, and
+ * ELSEWHERE has the number of the shell's inode on another file system. */
 static struct fl_exe exe(int what)
 {
 	struct fl_exe run = {.inode = (uint64_t)what, .name = (uint64_t)what * 7, .dev = 5};
 
 	if (what == UPGRADED)
 		run.name = SHELL * 7;
+	if (what == LINKED || what == ELSEWHERE)
+		run.inode = SHELL;
+	if (what == ELSEWHERE)
+		run.dev++;
 	return what ? run : (struct fl_exe){0};
 }
 
@@ -116,6 +121,12 @@ static const struct {
 	 {{.tgid = 200, .fd = 9, .born = 901, .runs = UPGRADED}},
 	 1,
 	 FL_SAME_PROGRAM},
+	{"the shell by another name", {{.tgid = 200, .fd = 9, .born = 901, .runs = LINKED}}, 1, FL_SAME_PROGRAM},
+	{"another program with the inode's number",
+	 {{.tgid = 200, .fd = 9, .born = 901, .runs = ELSEWHERE}},
+	 1,
+	 FL_GHOST},
+	{"born in the moment of the parent", {{.tgid = 50, .fd = 9, .born = 800, .runs = SERVICE}}, 1, FL_HOLDER_OLDER},
 	{"one that runs nobody knows what", {{.tgid = 200, .fd = 9, .born = 901}}, 1, FL_HOLDER_UNKNOWN},
 	{"one of which the birth is not known", {{.tgid = 200, .fd = 9, .runs = SERVICE}}, 1, FL_HOLDER_UNKNOWN},
 	{"a leak and a mapping of the parent",
@@ -270,6 +281,20 @@ START_TEST(every_missing_fact_spares)
 }
 END_TEST
 
+START_TEST(a_birth_half_known_is_not_known)
+{
+	const struct fl_slot slot = acquisition();
+	struct fl_record record = holding(&(struct holder)SERVICE_FD);
+
+	record.start_ns = 0;
+	ck_assert_int_eq(fl_way_of(&record, &slot), FL_WAY_UNKNOWN);
+	record = holding(&(struct holder)SERVICE_FD);
+	record.born_ns = 0;
+	ck_assert_int_eq(fl_way_of(&record, &slot), FL_WAY_UNKNOWN);
+	ck_assert_int_eq(fl_way_of(&record, NULL), FL_WAY_UNKNOWN);
+}
+END_TEST
+
 START_TEST(a_shared_table_counts_once)
 {
 	struct fl_record records[] = {holding(&(struct holder)SERVICE_FD), holding(&(struct holder)SERVICE_FD),
@@ -280,6 +305,11 @@ START_TEST(a_shared_table_counts_once)
 	ck_assert_uint_eq(fl_refs_found(records, 3), 2);
 	records[1].table++;
 	ck_assert_uint_eq(fl_refs_found(records, 3), 3);
+	for (int i = 0; i < 3; i++)
+		records[i] = holding(&(struct holder){.tgid = 200, .fd = -1, .born = 901, .runs = SERVICE});
+	records[1].tgid = 201;     /* the same mapping, of a process that shares the memory */
+	records[2].start = 0x1000; /* another mapping of the file */
+	ck_assert_uint_eq(fl_refs_found(records, 3), 2);
 }
 END_TEST
 
@@ -302,6 +332,8 @@ START_TEST(a_torn_record_is_no_record)
 			ck_assert_msg(!fl_slot_whole(&mixed), "cut at %zu", cut);
 	}
 	one.taken_ns = 0;
+	ck_assert(!fl_slot_whole(&one));
+	one.check = fl_slot_check(&one);
 	ck_assert(!fl_slot_whole(&one));
 }
 END_TEST
@@ -343,6 +375,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, every_holder_is_looked_at, 0, ROWS(holder_rows));
 	tcase_add_loop_test(tcase, every_missing_fact_spares, 0, ROWS(fact_rows));
+	tcase_add_test(tcase, a_birth_half_known_is_not_known);
 	tcase_add_test(tcase, a_shared_table_counts_once);
 	tcase_add_test(tcase, a_torn_record_is_no_record);
 	tcase_add_loop_test(tcase, ranges_and_modes_conflict, 0, ROWS(conflict_rows));
