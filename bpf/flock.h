@@ -296,10 +296,11 @@ static inline enum fl_verdict fl_judge_holding(const struct fl_record *holding, 
 	}
 	if (holding->flags & FL_HOLDER_TRACED)
 		return FL_HOLDER_TRACED_NOW;
-	if (holding->flags & FL_HOLDER_FROZEN)
-		return FL_HOLDER_FROZEN_NOW;
+	/* The kernel counts who is stopped by a signal as frozen, too. */
 	if (holding->flags & FL_HOLDER_STOPPED)
 		return FL_HOLDER_STOPPED_NOW;
+	if (holding->flags & FL_HOLDER_FROZEN)
+		return FL_HOLDER_FROZEN_NOW;
 	return FL_GHOST;
 }
 
