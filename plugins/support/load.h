@@ -3,6 +3,7 @@
 #ifndef PLUGINS_SUPPORT_LOAD_H
 #define PLUGINS_SUPPORT_LOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <bpf/libbpf.h>
@@ -13,6 +14,10 @@
  */
 libbpf_print_fn_t last_words_begin(void);
 const char *last_words_end(libbpf_print_fn_t before); /* "" when there were none; valid until the next begin */
+
+/* Whether the kernel's BTF has a function, type, ... of this name, of at most 250 bytes: only the names are read, which takes a
+ * twentieth of what it takes to understand all of it. False when there is none, or no BTF. */
+bool kernel_btf_has(const char *name);
 
 /* Events that came while the program ran already on that processor, and were lost (Linux 5.12; else 0). */
 uint64_t program_misses(const struct bpf_program *program);

@@ -36,8 +36,7 @@ static int form_load(const struct form *form, struct sysv_ipc_bpf **ret_skel)
 	skel->rodata->has_pt_regs = form->blocked;
 	bpf_program__set_autoload(skel->progs.sysv_objects, form->users);
 	bpf_program__set_autoload(skel->progs.sysv_exit, form->users);
-	bpf_program__set_autoload(skel->progs.sysv_unmap,
-				  form->users && libbpf_find_vmlinux_btf_id("exit_mmap", BPF_TRACE_RAW_TP) > 0);
+	bpf_program__set_autoload(skel->progs.sysv_unmap, form->users && kernel_btf_has("btf_trace_exit_mmap"));
 	r = sysv_ipc_bpf__load(skel);
 	if (r < 0) {
 		sysv_ipc_bpf__destroy(skel);

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 
 #include "ends.h"
 #include "iterator.h"
@@ -35,15 +34,6 @@ static uint64_t tick_read(void)
 	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) < 0 || tick.tv_sec || !tick.tv_nsec)
 		return 10000000;
 	return (uint64_t)tick.tv_nsec;
-}
-
-static bool has_sock_destroy(void)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	bool found = btf && btf__find_by_name_kind(btf, "bpf_sock_destroy", BTF_KIND_FUNC) >= 0;
-
-	btf__free(btf);
-	return found;
 }
 
 static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tick_ns, uint64_t slack_ns,
@@ -87,7 +77,7 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 {
 	libbpf_print_fn_t printer = last_words_begin();
 	struct cw_kernel opened = {.tick_ns = tick_read()};
-	bool sock_destroy = has_sock_destroy();
+	bool sock_destroy = kernel_btf_has("bpf_sock_destroy");
 	const char *words;
 	int r = -EOPNOTSUPP;
 

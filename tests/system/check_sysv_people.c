@@ -67,20 +67,29 @@ static const char *program(void)
 	return major > 6 || (major == 6 && minor >= 1) ? path : "(none)";
 }
 
+static const json_t *made_and_reaped(enum lab_ipc_kind kind, pid_t *ret_pid)
+{
+	struct lab_actor maker;
+	long id;
+
+	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
+	*ret_pid = maker.pid;
+	id = lab_must(&maker, deed_ipc_get, kind, 0, 3);
+	lab_actor_kill(&maker);
+	return lab_ipc_expect(&daemon_, "ghost.reaped", NULL, kind, id);
+}
+
 /* The kernel keeps no creator of them, and nobody has used them. */
 START_TEST(the_creator_is_named)
 {
-	struct lab_actor maker;
 	const json_t *event;
 	pid_t pid;
-	long id;
 
 	begin(NULL, NULL);
-	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
-	pid = maker.pid;
-	id = lab_must(&maker, deed_ipc_get, _i, 0, 3);
-	lab_actor_kill(&maker);
-	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, (enum lab_ipc_kind)_i, id);
+	event = made_and_reaped((enum lab_ipc_kind)_i, &pid);
+	/* Before 6.16 the program is unknown when somebody else held the address space in this moment: a reader of /proc. */
+	for (int i = 0; i < 3 && strcmp(evidence_text(event, "creator_exe"), program()) != 0; i++)
+		event = made_and_reaped((enum lab_ipc_kind)_i, &pid);
 	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
 	ck_assert_int_eq(evidence_number(event, "creator_pid"), pid);
 	ck_assert_str_eq(evidence_text(event, "creator_exe"), program());
