@@ -13,9 +13,16 @@
 
 #include "cleanup.h"
 
+/* Check ends a test for a longer message, without showing it. */
 static void fail_check(const char *text)
 {
-	ck_abort_msg("%s", text);
+	const int most = 3000;
+	size_t length = strlen(text);
+
+	if (length <= 2 * (size_t)most)
+		ck_abort_msg("%s", text);
+	fprintf(stderr, "%s\n", text);
+	ck_abort_msg("%.*s [...] %s", most, text, text + length - (size_t)most);
 }
 
 const char *lab_method(int i)
