@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client_print.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <eghostbuster/plugin.h>
@@ -8,8 +9,10 @@
 #include "table.h"
 
 static const struct table_column ghost_columns[] = {
-	{"STATE", 0}, {"PLUGIN", 0},       {"AGE", TABLE_RIGHT}, {"ACTION", 0}, {"RESOURCE", TABLE_CUT},
-	{"OWNER", 0}, {"UNIT", TABLE_CUT}, {"REASON", 0},        {"ID", 0},
+	{"STATE", 0},           {"AGE", TABLE_RIGHT},
+	{"ACTION", 0},          {"RESOURCE", TABLE_CUT},
+	{"OWNER", 0},           {"UNIT", TABLE_CUT | TABLE_OMIT},
+	{"REASON", TABLE_OMIT},
 };
 static const struct table_column leaker_columns[] = {
 	{"GHOSTS", TABLE_RIGHT},
@@ -59,25 +62,25 @@ static bool says(const json_t *value)
 	return !json_is_false(value) && !json_is_null(value) && !(json_is_string(value) && !json_string_length(value));
 }
 
-/* Below its row: what is a word or a number in one line, whatever is longer in a line of its own. */
-static int add_evidence(struct table *table, const json_t *evidence)
+/* Below its row: the id and what is a word or a number in one line, whatever is longer in a line of its own. */
+static int add_evidence(struct table *table, const char *id, const json_t *evidence)
 {
 	_cleanup_buffer_ struct buffer words = {0};
 	const char *name;
 	json_t *value;
-	int error = 0;
+	int error;
 
+	buffer_add_text(&words, id);
 	json_object_foreach((json_t *)evidence, name, value)
 	{
 		if (!says(value) || strchr(json_is_string(value) ? json_string_value(value) : "", ' '))
 			continue;
-		buffer_add_text(&words, words.length ? ", " : "");
+		buffer_add_text(&words, ", ");
 		add_name(&words, name, value);
 		buffer_add_char(&words, ' ');
 		client_add_value(&words, name, value);
 	}
-	if (words.length)
-		error = table_note(table, buffer_text(&words));
+	error = words.failed ? -ENOMEM : table_note(table, buffer_text(&words));
 	json_object_foreach((json_t *)evidence, name, value)
 	{
 		_cleanup_buffer_ struct buffer line = {0};
@@ -105,16 +108,14 @@ static int add_ghost(struct table *table, const json_t *ghost)
 		client_add_value(&age, "age_ms", age_value);
 	client_add_owner(&owner, owners);
 	cells[0] = client_text(ghost, "state");
-	cells[1] = client_text(ghost, "plugin");
-	cells[2] = buffer_text(&age);
-	cells[3] = client_text(ghost, "action");
-	cells[4] = client_text(ghost, "resource");
-	cells[5] = buffer_text(&owner);
-	cells[6] = client_home(json_array_get(owners, 0));
-	cells[7] = client_text(ghost, "reason");
-	cells[8] = client_text(ghost, "id");
+	cells[1] = buffer_text(&age);
+	cells[2] = client_text(ghost, "action");
+	cells[3] = client_text(ghost, "resource");
+	cells[4] = buffer_text(&owner);
+	cells[5] = client_home(json_array_get(owners, 0));
+	cells[6] = client_text(ghost, "reason");
 	error = table_add(table, cells);
-	return error ? error : add_evidence(table, json_object_get(ghost, "evidence"));
+	return error ? error : add_evidence(table, client_text(ghost, "id"), json_object_get(ghost, "evidence"));
 }
 
 /* "812/1024 79%" */

@@ -25,7 +25,8 @@ struct note {
 struct table {
 	struct libscols_table *smartcols;
 	size_t columns;
-	struct note *notes; /* by row */
+	bool omitted[TABLE_COLUMNS_MAX]; /* TABLE_OMIT, and nothing in it so far */
+	struct note *notes;              /* by row */
 	size_t note_count, note_capacity;
 };
 
@@ -52,6 +53,7 @@ int table_new(const struct table_column *columns, size_t count, struct table **r
 
 		if (!scols_table_new_column(table->smartcols, columns[i].name, 0, flags))
 			goto fail;
+		table->omitted[i] = columns[i].flags & TABLE_OMIT;
 	}
 	*ret_table = table;
 	return 0;
@@ -83,6 +85,7 @@ int table_add(struct table *table, const char *const *cells)
 		escape_text(&cell, cells[i], locale_flags());
 		if (scols_line_set_data(line, i, buffer_text(&cell)) || cell.failed)
 			return -ENOMEM;
+		table->omitted[i] &= !cell.length;
 	}
 	return 0;
 }
@@ -130,6 +133,9 @@ int table_print(struct table *table, FILE *out, unsigned int width)
 {
 	_cleanup_free_ char *text = NULL;
 
+	for (size_t i = 0; i < table->columns; i++)
+		if (table->omitted[i])
+			scols_column_set_flags(scols_table_get_column(table->smartcols, i), SCOLS_FL_HIDDEN);
 	scols_table_set_termforce(table->smartcols, width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	if (width)
 		scols_table_set_termwidth(table->smartcols, width);

@@ -12,6 +12,7 @@
 enum table_flag {
 	TABLE_RIGHT = 1 << 0, /* for numbers */
 	TABLE_CUT = 1 << 1,   /* may lose its end when the table is too wide */
+	TABLE_OMIT = 1 << 2,  /* is left out when no row has anything in it */
 };
 
 struct table_column {
