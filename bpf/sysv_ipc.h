@@ -127,7 +127,8 @@ enum sysv_fact {
 	SYSV_CREATOR_UNKNOWN = 1 << 5, /* the kernel keeps no creator, and somebody who may be it lives */
 	SYSV_KEYED = 1 << 6,           /* a new process can find it */
 	SYSV_SYSTEM_USER = 1 << 7,
-	SYSV_ON_PURPOSE = 1 << 8, /* its key is that of a program that keeps its objects */
+	SYSV_ON_PURPOSE = 1 << 8,     /* its key is that of a program that keeps its objects */
+	SYSV_USER_FORGOTTEN = 1 << 9, /* who made or used it ended when there was no room to note who that was */
 };
 
 /* How a rule speaks of the object that it matches. */
@@ -144,6 +145,7 @@ enum sysv_verdict {
 	SYSV_NOT_VISIBLE,
 	SYSV_TOO_YOUNG,
 	SYSV_NO_CREATOR,
+	SYSV_IS_FORGOTTEN,
 	SYSV_HAS_MESSAGES,
 	SYSV_KEPT_ON_PURPOSE,
 	SYSV_HAS_KEY,
@@ -177,6 +179,8 @@ static inline __attribute__((always_inline)) enum sysv_verdict sysv_judge(__u32 
 		return SYSV_TOO_YOUNG;
 	if (facts & SYSV_CREATOR_UNKNOWN && !(limits->named & SYSV_NAMED))
 		return SYSV_NO_CREATOR;
+	if (facts & SYSV_USER_FORGOTTEN && !(limits->named & SYSV_NAMED))
+		return SYSV_IS_FORGOTTEN;
 	if (facts & SYSV_MESSAGES && !(limits->named & SYSV_NAMED))
 		return SYSV_HAS_MESSAGES;
 	if (facts & SYSV_ON_PURPOSE && !(limits->named & SYSV_KEY_NAMED))

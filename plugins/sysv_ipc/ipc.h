@@ -90,6 +90,7 @@ struct sysv {
 	uint64_t scope_changed_ns; /* namespaces may have come into scope that were not looked at before */
 	struct sysv_given_back given_back;
 	uint32_t fullest_told; /* lines of `status` */
+	bool missed_told;
 };
 
 /* sweep.c */

@@ -24,6 +24,8 @@ const char *sysv_verdict_reason(enum sysv_verdict verdict)
 		return "too-young";
 	case SYSV_NO_CREATOR:
 		return "creator-unknown";
+	case SYSV_IS_FORGOTTEN:
+		return "user-forgotten";
 	case SYSV_HAS_MESSAGES:
 		return "has-messages";
 	case SYSV_KEPT_ON_PURPOSE:
@@ -85,8 +87,20 @@ static bool creator_may_live(const struct sysv *sysv, const struct sysv_object *
 	       elder_ns <= sysv_known_made_ns(known, object, &sysv->clocks, &sweep->moment);
 }
 
-static uint32_t facts_of(const struct sysv *sysv, const struct sysv_object *object, const struct sysv_known *known)
+/* Somebody is dead of whom an exemption may have held, and it was lost who that was. */
+static bool user_is_forgotten(const struct sysv_finding *finding)
 {
+	const struct sysv_known *known = finding->known;
+
+	for (uint32_t i = 0; i < finding->people_count; i++)
+		if (!finding->people[i] || finding->people[i]->forgotten)
+			return true;
+	return known->forgotten && !known->creator;
+}
+
+static uint32_t facts_of(const struct sysv *sysv, const struct sysv_finding *finding)
+{
+	const struct sysv_object *object = finding->object;
 	const struct sysv_query *answer = &object->answer;
 	uint32_t facts = 0;
 
@@ -101,8 +115,10 @@ static uint32_t facts_of(const struct sysv *sysv, const struct sysv_object *obje
 		facts |= SYSV_USER_ALIVE;
 	if (answer->answer != SYSV_FOUND || answer->flags & SYSV_TOO_MANY || object->hidden_user)
 		facts |= SYSV_USER_UNKNOWN;
-	if (creator_may_live(sysv, object, known))
+	if (creator_may_live(sysv, object, finding->known))
 		facts |= SYSV_CREATOR_UNKNOWN;
+	if (user_is_forgotten(finding))
+		facts |= SYSV_USER_FORGOTTEN;
 	if (object->key)
 		facts |= SYSV_KEYED;
 	if (sysv_is_system_uid(object->uid) || sysv_is_system_uid(object->creator_uid))
@@ -126,6 +142,15 @@ static void creator_see(const struct sysv *sysv, struct sysv_known *known)
 	else if (sysv_person_is(known->creator, &creator.gone))
 		return;
 	known->creator_candidates += creator.candidates;
+}
+
+/* The first scan that finds nobody alive who may have made it knows who ended before, unless some were lost by then. */
+static void orphan_see(const struct sysv *sysv, const struct sysv_object *object, struct sysv_known *known)
+{
+	if (known->kind == SYSV_SHM || known->orphaned || creator_may_live(sysv, object, known))
+		return;
+	known->orphaned = true;
+	known->forgotten = sysv_kernel_missed(&sysv->kernel) > 0;
 }
 
 static void people_see(struct sysv *sysv, struct sysv_finding *finding)
@@ -176,10 +201,11 @@ void sysv_judge_object(struct sysv *sysv, const struct sysv_object *object)
 	}
 	finding.key = known->key;
 	creator_see(sysv, known);
+	orphan_see(sysv, object, known);
 	people_see(sysv, &finding);
 	policy_find(sysv, &finding);
 	finding.unused_ns = sysv_known_unused_ns(known, &sweep->moment);
-	verdict = sysv_judge(facts_of(sysv, object, known), finding.unused_ns,
+	verdict = sysv_judge(facts_of(sysv, &finding), finding.unused_ns,
 			     sysv_used_percent(&sweep->usage, object->kind), &finding.policy.limits);
 	due_ns = sweep->moment.now_ns + finding.policy.limits.timeout_ns;
 	if (finding.unused_ns < finding.policy.limits.timeout_ns) {

@@ -233,5 +233,6 @@ void sysv_kernel_creators_prune(const struct sysv_kernel *kernel, uint64_t befor
 
 uint64_t sysv_kernel_missed(const struct sysv_kernel *kernel)
 {
-	return __atomic_load_n(&kernel->skel->bss->missed, __ATOMIC_RELAXED);
+	return __atomic_load_n(&kernel->skel->bss->missed, __ATOMIC_RELAXED) +
+	       (kernel->users ? program_misses(kernel->skel->progs.sysv_exit) : 0);
 }

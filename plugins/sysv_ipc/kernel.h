@@ -55,7 +55,7 @@ int sysv_kernel_creator_take(const struct sysv_kernel *kernel, const struct sysv
 /* Forgets those that ended before: what they made was looked at since, or is gone. */
 void sysv_kernel_creators_prune(const struct sysv_kernel *kernel, uint64_t before_ns);
 
-/* Processes that ended and were not noted: no room. */
+/* Processes that ended and were not noted: no room, or another one ended in the midst of that. */
 uint64_t sysv_kernel_missed(const struct sysv_kernel *kernel);
 
 #endif

@@ -19,6 +19,8 @@ struct sysv_known {
 	uint32_t ipcns, kind;
 	int32_t id;
 	bool told;
+	bool orphaned;          /* a scan has found nobody alive who may have made it */
+	bool forgotten;         /* it became so when who had ended was lost; of a set or queue */
 	uint64_t seen_ns;       /* the scan that saw it last */
 	uint64_t first_ns;      /* the scan that saw it first */
 	uint64_t first_boot_ns; /* the same, by CLOCK_BOOTTIME */

@@ -90,7 +90,7 @@ static struct sysv_person *person_of(struct sysv_people *people, uint64_t pid)
 /* The address may have come to mean another process since the last scan: nothing of the former is kept. */
 static void person_reset(struct sysv_person *person, const struct sysv_user *user)
 {
-	person->described = false;
+	person->described = person->dead_seen = person->forgotten = false;
 	person->number = user->number;
 	person->uid = UINT32_MAX;
 	person->start_ticks = 0;
@@ -118,6 +118,12 @@ struct sysv_person *sysv_people_see(struct sysv_people *people, const struct gb_
 		 (!person->described || person->start_ticks != gone.start_ns / TICK_NS ||
 		  strncmp(person->comm, gone.comm, sizeof(person->comm)) != 0))
 		person_from_departed(person, &gone);
+	/* Lost by the first scan that finds it dead, if ever: what is lost after that is not about this one. */
+	if (!user->alive && !person->dead_seen) {
+		person->dead_seen = true;
+		person->forgotten = sysv_kernel_missed(kernel) > 0;
+	}
+	person->forgotten &= !person->described;
 	return person;
 }
 

@@ -22,6 +22,8 @@ struct sysv_person {
 	int32_t number; /* its pid; 0 when not known */
 	uint32_t uid;
 	bool alive, described;
+	bool dead_seen; /* a scan has found it dead */
+	bool forgotten; /* it ended when there was no room to note who that was */
 	char comm[16], unit[256], container[72], pod[40], exe[1024], cgroup[1024];
 };
 

@@ -195,10 +195,27 @@ static void unseen_forget(struct sysv *sysv)
 	sysv->complete_ns = moment->now_ns;
 }
 
+/* Once: it stays true. */
+static void missed_tell(struct sysv *sysv)
+{
+	uint64_t missed = sysv_kernel_missed(&sysv->kernel);
+
+	if (!missed || sysv->missed_told)
+		return;
+	sysv->missed_told = true;
+	sysv->host->log(
+		sysv->host, GB_LOG_WARNING,
+		"%llu processes ended between two scans for whom there was no room to note who they were; what "
+		"they may have made or used, and nobody else is known to, is spared from here on as "
+		"\"user-forgotten\" unless a rule names it; their number is forgotten_users in `ghostbuster status`",
+		(unsigned long long)missed);
+}
+
 static void sweep_end(struct sysv *sysv)
 {
 	if (!sysv->sweep.incomplete)
 		unseen_forget(sysv);
+	missed_tell(sysv);
 	sysv_numbers_tell(sysv);
 }
 

@@ -12,6 +12,7 @@
 
 static struct sysv_departed noted;
 static int noted_error;
+static uint64_t missed;
 static const struct sysv_kernel kernel = {.users = true};
 
 int sysv_kernel_departed(const struct sysv_kernel *of, uint64_t pid, struct sysv_departed *ret_departed)
@@ -21,6 +22,12 @@ int sysv_kernel_departed(const struct sysv_kernel *of, uint64_t pid, struct sysv
 	if (noted_error == 0)
 		*ret_departed = noted;
 	return noted_error;
+}
+
+uint64_t sysv_kernel_missed(const struct sysv_kernel *of)
+{
+	(void)of;
+	return missed;
 }
 
 void sysv_kernel_departed_prune(const struct sysv_kernel *of,
@@ -38,6 +45,7 @@ static void setup(void)
 	people = (struct sysv_people){0};
 	noted = (struct sysv_departed){.start_ns = 5 * GB_SECOND, .tgid = 77, .uid = 1500, .comm = "crashed"};
 	noted_error = 0;
+	missed = 0;
 }
 
 static void teardown(void)
@@ -45,12 +53,17 @@ static void teardown(void)
 	sysv_people_fini(&people);
 }
 
-static struct sysv_person *person_seen(void)
+static struct sysv_person *person_seen_at(uint64_t scan_ns)
 {
 	struct sysv_user user = {.pid = 0x1000, .number = 77};
 	struct gb_host host = {.struct_size = sizeof(host)};
 
-	return sysv_people_see(&people, &host, &kernel, &user, 1);
+	return sysv_people_see(&people, &host, &kernel, &user, scan_ns);
+}
+
+static struct sysv_person *person_seen(void)
+{
+	return person_seen_at(1);
 }
 
 /* From the innermost name upwards, as the kernel notes them. */
@@ -138,6 +151,27 @@ START_TEST(who_is_not_known_is_not_named)
 }
 END_TEST
 
+/* By the scan that first finds it dead, was it noted, were some lost, and was some other lost before the next scan? */
+static const struct {
+	bool noted;
+	uint64_t missed, missed_later;
+	bool forgotten;
+} losses[] = {
+	{true, 0, 0, false},  {true, 1, 2, false}, {false, 0, 0, false}, /* it ended before anybody looked */
+	{false, 0, 1, false},                                            /* what was lost since is another one */
+	{false, 1, 1, true},  {false, 3, 9, true},
+};
+
+START_TEST(who_may_have_been_lost)
+{
+	noted_error = losses[_i].noted ? 0 : -ENOENT;
+	missed = losses[_i].missed;
+	ck_assert_int_eq(person_seen_at(1)->forgotten, losses[_i].forgotten);
+	missed = losses[_i].missed_later;
+	ck_assert_int_eq(person_seen_at(2)->forgotten, losses[_i].forgotten);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sysv_whose");
@@ -148,6 +182,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, where_it_ran, 0, GB_COUNT(cgroups));
 	tcase_add_test(tcase, its_program);
+	tcase_add_loop_test(tcase, who_may_have_been_lost, 0, GB_COUNT(losses));
 	tcase_add_test(tcase, who_is_not_known_is_not_named);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
