@@ -10,7 +10,7 @@
 
 #include <bpf/bpf.h>
 
-#define NAME_MAX_BTF 250
+#define NAME_BYTES_MAX 250
 
 static char last_words[512];
 
@@ -60,7 +60,7 @@ static bool names_find(int fd, off_t at, off_t end, const char *wanted, size_t l
 
 bool kernel_btf_has(const char *name)
 {
-	char wanted[NAME_MAX_BTF + 2] = "";
+	char wanted[NAME_BYTES_MAX + 2] = "";
 	size_t length = strlen(name) + 2;
 	struct btf_header header;
 	bool found = false;
