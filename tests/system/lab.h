@@ -48,6 +48,7 @@ void lab_sleep_ms(unsigned int ms);
 bool lab_open_scope(void);
 bool lab_has_method(const char *method);
 void lab_write_file(const char *path, mode_t mode, const char *text);
+void lab_sysctl(const char *path, const char *value); /* of the namespace that the caller is in */
 
 /* A fork that dies with its parent; 0 in the child. */
 pid_t lab_fork(void);
@@ -235,6 +236,8 @@ unsigned int lab_daemon_count(const struct lab_daemon *daemon, const struct lab_
 /* Waits until there are `count`; the last of them (borrowed). */
 json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const struct lab_match *match);
 json_t *lab_daemon_expect(struct lab_daemon *daemon, const struct lab_match *match);
+/* What such a wait ends with in vain: fails with all that the daemon said, its status, and the journal's end. */
+void lab_daemon_give_up(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found);
 void lab_daemon_wait_said(struct lab_daemon *daemon, const char *text); /* on standard error */
 
 /* Runs a program to its end (`argv[0]` is a path). Output is allocated. The exit code. */

@@ -290,17 +290,18 @@ static char *story_of(const struct lab_daemon *daemon)
 	return text;
 }
 
-static void fail_with_story(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found)
+void lab_daemon_give_up(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found)
 {
 	char *events = story_of(daemon), *status = NULL, *errors = NULL;
-	const char *argv[] = {LAB_PROGRAM, "-c", daemon->config, "status", "--json", NULL};
+	const char *argv[] = {LAB_PROGRAM, "status", "--json", "--control", daemon->control, NULL};
 	size_t length = strlen(events);
 
 	lab_run(argv, &status, &errors);
-
 	lab_fail(__FILE__, __LINE__, 0,
-		 "waited in vain for %s (%u, found %u); it said:\n%s\njournal, without what was reaped: %s", what,
-		 wanted, found, daemon->said, length > STORY_MAX ? events + length - STORY_MAX : events);
+		 "waited in vain for %s (%u, found %u); it said:\n%s\nstatus: %s%s\n"
+		 "journal, without what was reaped: %s",
+		 what, wanted, found, daemon->said, status, errors,
+		 length > STORY_MAX ? events + length - STORY_MAX : events);
 }
 
 json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const struct lab_match *match)
@@ -312,7 +313,7 @@ json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const str
 		int status;
 
 		if (lab_now_ms() > end)
-			fail_with_story(daemon, match->event, count, found);
+			lab_daemon_give_up(daemon, match->event, count, found);
 		lab_daemon_pump(daemon, 20);
 		if (daemon->pid && waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
 			daemon->pid = 0;

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab_storm.h"
 
-#include <fcntl.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-static void sysctl_set(const char *path, const char *value)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	lab_works(fd >= 0 && write(fd, value, strlen(value)) > 0, "%s", path);
-}
-
 void lab_no_time_wait(void)
 {
-	sysctl_set("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
-	sysctl_set("/proc/sys/net/ipv4/ip_local_port_range", "10000 65000");
+	lab_sysctl("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0");
+	lab_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "10000 65000");
 }
 
 #define CLOSED_TOGETHER 500
