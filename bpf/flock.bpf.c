@@ -118,22 +118,32 @@ static __always_inline bool process_is(const struct fl_process *process, struct 
 
 /* ---- acquisitions: the hot path ----------------------------------------------------------------------------------- */
 
-static __always_inline struct fl_slot *slot_find(struct fl_bucket *bucket, __u64 file, __u8 kind)
+static __always_inline int way_of(const struct fl_bucket *bucket, __u64 file, __u8 kind)
 {
 #pragma unroll
 	for (int i = 0; i < FL_WAYS; i++)
 		if (bucket->slots[i].file == file && bucket->slots[i].kind == kind)
-			return &bucket->slots[i];
-	return NULL;
+			return i;
+	return -1;
 }
 
-static __always_inline struct fl_slot *slot_free(struct fl_bucket *bucket)
+static __always_inline int way_free(const struct fl_bucket *bucket)
 {
 #pragma unroll
 	for (int i = 0; i < FL_WAYS; i++)
 		if (!bucket->slots[i].taken_ns)
-			return &bucket->slots[i];
-	return NULL;
+			return i;
+	return -1;
+}
+
+/* The verifier is not to know which way it is, and to follow all that comes after once for each: from 6.2 on it searches
+ * the whole of the kernel's BTF for each pointer that it follows. `any` is a number that it does not know. */
+static __always_inline struct fl_slot *slot_at(struct fl_bucket *bucket, int way, __u64 any)
+{
+	__u64 unknown = (__u64)way;
+
+	asm volatile("%0 += %1\n%0 -= %1" : "+r"(unknown) : "r"(any));
+	return &bucket->slots[unknown & (FL_WAYS - 1)];
 }
 
 /* Built aside, and from nothing that another writer of the slot may change meanwhile: two at one slot leave no record, but
@@ -193,12 +203,12 @@ static __always_inline struct fl_bucket *bucket_of(struct inode *inode)
 static __always_inline void acquisition_add(struct inode *inode, __u64 file, __u8 kind)
 {
 	struct fl_bucket *bucket = bucket_of(inode);
-	struct fl_slot *slot = bucket ? slot_find(bucket, file, kind) : NULL;
+	int way = bucket ? way_of(bucket, file, kind) : -1;
 
-	if (bucket && !slot)
-		slot = slot_free(bucket);
-	if (slot)
-		slot_take(slot, file, kind);
+	if (bucket && way < 0)
+		way = way_free(bucket);
+	if (bucket && way >= 0)
+		slot_take(slot_at(bucket, way, file), file, kind);
 	else
 		__sync_fetch_and_add(&missed, 1);
 }
@@ -207,10 +217,10 @@ static __always_inline void acquisition_add(struct inode *inode, __u64 file, __u
 static __always_inline void acquisition_forget(struct inode *inode, __u64 file, __u8 kind)
 {
 	struct fl_bucket *bucket = bucket_of(inode);
-	struct fl_slot *slot = bucket ? slot_find(bucket, file, kind) : NULL;
+	int way = bucket ? way_of(bucket, file, kind) : -1;
 
-	if (slot)
-		slot->taken_ns = 0;
+	if (bucket && way >= 0)
+		slot_at(bucket, way, file)->taken_ns = 0;
 }
 
 /* ---- waits: somebody is kept out, so time is no matter ------------------------------------------------------------ */

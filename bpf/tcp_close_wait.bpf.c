@@ -68,7 +68,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 65536);
+	__uint(max_entries, CW_PROBES_MAX);
 	__type(key, __u64);
 	__type(value, struct cw_probe);
 } probes SEC(".maps");

@@ -67,7 +67,7 @@ struct cw_observation {
 	struct cw_tuple tuple;
 };
 
-#define CW_CONDEMNED_MAX 131072 /* at the same time */
+#define CW_CONDEMNED_MAX 131072 /* at the same time, or as many as are tracked at the most */
 
 /* Map `condemned`: what the releasing pass is told and what it answers, by the address of the struct sock. */
 struct cw_condemned {
@@ -84,6 +84,13 @@ struct cw_condemned {
 struct cw_met {
 	__u64 sock, cookie;
 };
+
+/*
+ * Peers that are asked at the same time. A salvo of our own making must not overrun a queue on its way, or live peers would
+ * seem silent: netdev_max_backlog and a link's txqueuelen are 1000 packets by default, and timers of a second and more fire
+ * together.
+ */
+#define CW_PROBES_MAX 400
 
 /* Map `probes`: sockets whose peer is being asked. */
 struct cw_probe {

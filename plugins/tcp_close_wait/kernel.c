@@ -36,7 +36,7 @@ static uint64_t tick_read(void)
 	return (uint64_t)tick.tv_nsec;
 }
 
-static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tick_ns, uint64_t slack_ns,
+static int form_load(const struct form *form, const struct cw_kernel *kernel, uint32_t max_tracked,
 		     struct tcp_close_wait_bpf **ret_skel)
 {
 	struct tcp_close_wait_bpf *skel = tcp_close_wait_bpf__open();
@@ -46,11 +46,12 @@ static int form_load(const struct form *form, uint32_t max_tracked, uint64_t tic
 		return -errno;
 	skel->rodata->has_cookie = form->looks;
 	skel->rodata->has_sock_from_file = form->looks;
-	skel->rodata->tick_ns = tick_ns;
-	skel->rodata->slack_ns = slack_ns;
+	skel->rodata->tick_ns = kernel->tick_ns;
+	skel->rodata->slack_ns = kernel->slack_ns;
 	bpf_program__set_autoload(skel->progs.close_wait_look, form->looks);
 	bpf_program__set_autoload(skel->progs.close_wait_release, form->acts);
 	bpf_map__set_max_entries(skel->maps.suspects, max_tracked);
+	bpf_map__set_max_entries(skel->maps.condemned, kernel->condemned_max);
 	bpf_map__set_max_entries(skel->maps.wanted_inodes, form->looks ? 1 : max_tracked + CW_RELEASED_MAX);
 	bpf_map__set_max_entries(skel->maps.released, form->looks ? CW_RELEASED_MAX : 1);
 	r = tcp_close_wait_bpf__load(skel);
@@ -76,7 +77,8 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 		   size_t why_size)
 {
 	libbpf_print_fn_t printer = last_words_begin();
-	struct cw_kernel opened = {.tick_ns = tick_read()};
+	struct cw_kernel opened = {.tick_ns = tick_read(),
+				   .condemned_max = max_tracked < CW_CONDEMNED_MAX ? max_tracked : CW_CONDEMNED_MAX};
 	bool sock_destroy = kernel_btf_has("bpf_sock_destroy");
 	const char *words;
 	int r = -EOPNOTSUPP;
@@ -85,7 +87,7 @@ int cw_kernel_open(struct cw_kernel *kernel, enum cw_method method, uint32_t max
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		if (!form_suits(&forms[i], method, sock_destroy))
 			continue;
-		r = form_load(&forms[i], max_tracked, opened.tick_ns, opened.slack_ns, &opened.skel);
+		r = form_load(&forms[i], &opened, max_tracked, &opened.skel);
 		if (r == 0) {
 			opened.looks = forms[i].looks;
 			opened.acts = forms[i].acts;

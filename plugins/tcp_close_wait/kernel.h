@@ -15,12 +15,13 @@ struct tcp_close_wait_bpf;
 
 struct cw_kernel {
 	struct tcp_close_wait_bpf *skel;
-	bool looks;        /* an iterator looks at the sockets, and holders are found by the socket's address;
+	bool looks;             /* an iterator looks at the sockets, and holders are found by the socket's address;
 			    * else sock_diag dumps them, and holders are found by the inode number */
-	bool acts;         /* an iterator may change a socket under its lock: it probes */
-	bool releases;     /* bpf_sock_destroy() under the socket's lock; else SOCK_DESTROY with the cookie */
-	uint64_t tick_ns;  /* of jiffies */
-	uint64_t slack_ns; /* by which a silence may fall short, see cw_judge() */
+	bool acts;              /* an iterator may change a socket under its lock: it probes */
+	bool releases;          /* bpf_sock_destroy() under the socket's lock; else SOCK_DESTROY with the cookie */
+	uint32_t condemned_max; /* sockets that may be condemned at a time */
+	uint64_t tick_ns;       /* of jiffies */
+	uint64_t slack_ns;      /* by which a silence may fall short, see cw_judge() */
 };
 
 struct cw_entry {
@@ -78,7 +79,7 @@ struct cw_sentence {
 	struct cw_condemned condemned;
 };
 
-/* Tells the next pass about sockets, in one system call. At most CW_CONDEMNED_MAX are condemned at a time. */
+/* Tells the next pass about sockets, in one system call. At most `condemned_max` are condemned at a time. */
 int cw_kernel_condemn(const struct cw_kernel *kernel, const uint64_t *socks, const struct cw_condemned *doomed,
 		      uint32_t count);
 void cw_kernel_pardon(const struct cw_kernel *kernel, uint64_t sock);

@@ -15,10 +15,7 @@
 
 #define TCP_CLOSE_STATE 7                     /* TCP_CLOSE of include/net/tcp_states.h */
 #define FIRST_LOOK_NS (1200 * GB_MILLISECOND) /* the first probe leaves after CW_PROBE_IDLE_S */
-/* A salvo of our own making must not overrun a queue on its way, or live peers would seem silent: netdev_max_backlog and a
- * link's txqueuelen are 1000 packets by default, and timers of a second and more fire together. */
-#define AT_ONCE 400
-#define ALIVE_DOUBLINGS 6 /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
+#define ALIVE_DOUBLINGS 6                     /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
 
 bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen)
 {
@@ -50,7 +47,7 @@ static void check_later(struct cw *cw, const struct cw_known *known, uint64_t af
 
 bool cw_probe_must_wait(struct cw *cw, struct gb_reap_item *item)
 {
-	if (cw->probing < AT_ONCE)
+	if (cw->probing < CW_PROBES_MAX)
 		return false;
 	if (array_room(&cw->waiting, &cw->waiting_capacity, cw->waiting_count, sizeof(*cw->waiting)) < 0) {
 		cw_item_set(item, GB_FAILED, -ENOMEM, "no room to wait for its probe");
@@ -65,7 +62,7 @@ void cw_probe_admit(struct cw *cw)
 {
 	size_t admitted = 0;
 
-	while (admitted < cw->waiting_count && cw->probing + admitted < AT_ONCE) {
+	while (admitted < cw->waiting_count && cw->probing + admitted < CW_PROBES_MAX) {
 		struct gb_settlement settlement = {
 			.struct_size = sizeof(settlement), .outcome = GB_PENDING, .key = cw->waiting[admitted++]};
 
@@ -296,7 +293,7 @@ void cw_probe_restore_all(struct cw *cw)
 	for (size_t at = 0; at < cw->restore_count; at = end) {
 		const struct cw_due *first = &cw->restores[at];
 
-		for (end = at; end < cw->restore_count && end - at < CW_CONDEMNED_MAX; end++)
+		for (end = at; end < cw->restore_count && end - at < cw->kernel.condemned_max; end++)
 			if (cw->restores[end].netns != first->netns)
 				break;
 		restore_namespace(cw, first, end - at);

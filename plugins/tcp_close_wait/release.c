@@ -36,7 +36,7 @@ static int release_begin(struct cw *cw, struct gb_reap *reap)
 	release->items = reallocarray(NULL, reap->count, sizeof(struct gb_reap_item *));
 	if (!release->items)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < reap->count && release->count < CW_CONDEMNED_MAX; i++) {
+	for (uint32_t i = 0; i < reap->count && release->count < cw->kernel.condemned_max; i++) {
 		struct gb_reap_item *item = &reap->items[i];
 
 		if (!cw_is_pending(item))
