@@ -49,6 +49,7 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 	_cleanup_free_ char *text = NULL;
 	size_t size;
 	FILE *file = open_memstream(&text, &size);
+	const char *tracked = getenv("EGHOSTBUSTER_TEST_MAX_TRACKED");
 
 	lab_require(file, "out of memory");
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; summary = %s; };\n  control = \"%s\";\n",
@@ -60,7 +61,10 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 		setup->timeout ? setup->timeout : "2s");
 	if (setup->method)
 		fprintf(file, "    method = \"%s\";\n", setup->method);
-	fprintf(file, "    %s\n  };\n};\n", setup->options ? setup->options : "");
+	fprintf(file, "    %s\n", setup->options ? setup->options : "");
+	if (tracked && !(setup->options && strstr(setup->options, "max_tracked")))
+		fprintf(file, "    max_tracked = %s;\n", tracked);
+	fputs("  };\n};\n", file);
 	fclose(file);
 	lab_write_file(daemon->config, 0600, text);
 }
