@@ -161,14 +161,13 @@ static __always_inline void suspect_leave(struct sock *sk, int newstate)
 	__u64 key = (__u64)sk;
 	struct cw_probe *probe;
 
-	bpf_map_delete_elem(&suspects, &key);
-	if (!probing)
-		return;
-	probe = bpf_map_lookup_elem(&probes, &key);
+	/* In this order: who finds no suspect any more finds how it ended. */
+	probe = probing ? bpf_map_lookup_elem(&probes, &key) : NULL;
 	if (probe && !probe->ended) {
-		probe->ended = newstate;
 		probe->error = sk->sk_err;
+		probe->ended = newstate;
 	}
+	bpf_map_delete_elem(&suspects, &key);
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -189,7 +189,13 @@ bool cw_probe_judge(struct cw *cw, const struct cw_observation *seen, struct cw_
 /* A daemon that was killed left its values behind. */
 void cw_probe_leftover(struct cw *cw, const struct cw_observation *seen, const struct cw_holding *held, size_t count);
 void cw_probe_gone(struct cw *cw, struct cw_known *known); /* it has left CLOSE_WAIT while its peer was being asked */
-void cw_probe_restore_all(struct cw *cw);                  /* what was put down for it */
+/*
+ * A look at its namespace did not show it. It has left, and that heals it; or it is leaving: the kernel takes a socket out of
+ * its table before the tracepoint tells the new state (tcp_set_state() of net/ipv4/tcp.c). Or, before Linux 6.17, the walk
+ * missed it while the table changed. What the map of suspects still has is looked at again.
+ */
+void cw_probe_missing(struct cw *cw, struct cw_known *known);
+void cw_probe_restore_all(struct cw *cw); /* what was put down for it */
 void cw_probe_fini(struct cw *cw);
 
 /* describe.c: what people read */

@@ -15,7 +15,8 @@
 
 #define TCP_CLOSE_STATE 7                     /* TCP_CLOSE of include/net/tcp_states.h */
 #define FIRST_LOOK_NS (1200 * GB_MILLISECOND) /* the first probe leaves after CW_PROBE_IDLE_S */
-#define ALIVE_DOUBLINGS 6                     /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
+#define LEAVING_NS (100 * GB_MILLISECOND)
+#define ALIVE_DOUBLINGS 6 /* a peer that answers is asked again after 2, 4, ... 64 timeouts */
 
 bool cw_probe_wanted(const struct cw_policy *policy, const struct cw_observation *seen)
 {
@@ -323,12 +324,24 @@ static void settle(struct cw *cw, const struct cw_known *known, enum gb_outcome 
 	cw->host->settle(cw->host, &settlement);
 }
 
+/* How long the peer has been asked, and how long it may be. */
+static uint64_t elapsed_ns_of(const struct cw *cw, const struct cw_known *known)
+{
+	uint64_t now = cw->sweep.started_ns;
+
+	return now > known->probe_started_ns ? now - known->probe_started_ns : 0;
+}
+
+static uint64_t patience_ns_of(const struct cw *cw)
+{
+	return CW_PROBE_IDLE_S * (uint64_t)GB_SECOND +
+	       (uint64_t)cw->config->probe_count * cw->config->probe_interval_ns;
+}
+
 bool cw_probe_judge(struct cw *cw, const struct cw_observation *seen, struct cw_known *known)
 {
 	uint64_t now = cw->sweep.started_ns;
-	uint64_t elapsed_ns = now > known->probe_started_ns ? now - known->probe_started_ns : 0;
-	uint64_t patience_ns = CW_PROBE_IDLE_S * (uint64_t)GB_SECOND +
-			       (uint64_t)cw->config->probe_count * cw->config->probe_interval_ns;
+	uint64_t elapsed_ns = elapsed_ns_of(cw, known);
 
 	if (seen->silence_ns + cw->kernel.slack_ns < elapsed_ns) {
 		uint8_t doublings = known->alive < ALIVE_DOUBLINGS ? ++known->alive : ALIVE_DOUBLINGS;
@@ -339,7 +352,7 @@ bool cw_probe_judge(struct cw *cw, const struct cw_observation *seen, struct cw_
 		known->due_ns = now + (cw->timeout_ns << doublings);
 		cw_due_again(cw, seen, known->due_ns);
 		settle(cw, known, GB_SPARED, NULL, "peer-alive");
-	} else if (elapsed_ns >= patience_ns) {
+	} else if (elapsed_ns >= patience_ns_of(cw)) {
 		restore(cw, known);
 		probe_end(cw, known);
 		known->unanswered = true;
@@ -369,6 +382,18 @@ void cw_probe_gone(struct cw *cw, struct cw_known *known)
 		settle(cw, known, GB_HEALED, NULL, NULL);
 	}
 	probe_end(cw, known);
+}
+
+void cw_probe_missing(struct cw *cw, struct cw_known *known)
+{
+	struct cw_suspect suspect;
+
+	if (elapsed_ns_of(cw, known) < patience_ns_of(cw) && known->sock &&
+	    cw_kernel_find(&cw->kernel, known->sock, &suspect) == 0 &&
+	    (!suspect.cookie || suspect.cookie == known->cookie))
+		check_later(cw, known, LEAVING_NS);
+	else
+		cw_known_heal(cw, known);
 }
 
 void cw_probe_fini(struct cw *cw)

@@ -295,8 +295,12 @@ static void missing_heal(struct cw *cw)
 
 	HASH_ITER (hh, cw->known.head, known, next)
 		if ((!cw->kernel.looks || known->probe_started_ns) && known->seen_ns != cw->sweep.started_ns &&
-		    cw_netns_has(&cw->sweep.netns, known->netns))
-			cw_known_heal(cw, known);
+		    cw_netns_has(&cw->sweep.netns, known->netns)) {
+			if (known->probe_started_ns)
+				cw_probe_missing(cw, known);
+			else
+				cw_known_heal(cw, known);
+		}
 }
 
 static int judging(struct cw *cw, uint64_t until_ns)
