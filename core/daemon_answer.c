@@ -200,7 +200,7 @@ static json_t *answer_leakers(struct daemon *daemon, const json_t *request)
 	}
 	if (limit <= 0 || limit > LEAKERS_MAX)
 		limit = LEAKERS_DEFAULT;
-	return leakers_json(leakers, (size_t)limit, now_ns, now_ns + LEAKERS_FILES_NS);
+	return leakers_json(leakers, (size_t)limit, now_ns, clock_now_ns() + LEAKERS_FILES_NS);
 }
 
 static json_t *answer_resume(const struct daemon *daemon, const json_t *request)

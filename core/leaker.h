@@ -93,7 +93,7 @@ uint64_t leaker_runs_out_ns(const struct leaker_process *process, const struct p
 
 /*
  * The answer of the control socket, see control.h: the first `limit` by ghosts now, then by what was reaped, then found.
- * Descriptors are looked at until `until_ns`, those of the worst first.
+ * Descriptors are looked at until `until_ns`, those of the worst first, and of that one always.
  */
 json_t *leakers_json(const struct leakers *leakers, size_t limit, uint64_t now_ns, uint64_t until_ns);
 

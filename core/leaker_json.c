@@ -87,8 +87,7 @@ static json_t *classes_json(const struct leaker *leaker)
 	return object;
 }
 
-static json_t *leaker_json(const struct leakers *leakers, const struct leaker *leaker, uint64_t now_ns,
-			   uint64_t until_ns)
+static json_t *leaker_json(const struct leakers *leakers, const struct leaker *leaker, uint64_t now_ns, bool files)
 {
 	const struct gb_owner *owner = &leaker->owner->public;
 	json_t *object = json_object();
@@ -113,7 +112,7 @@ static json_t *leaker_json(const struct leakers *leakers, const struct leaker *l
 	put_number(object, "failed", leaker->failed);
 	json_object_set_new(object, "classes", classes_json(leaker));
 	put_number(object, "rate_hour", leaker_rate_hour(leakers, leaker, now_ns));
-	if (leakers->files && clock_now_ns() < until_ns)
+	if (leakers->files && files)
 		put_files(object, leakers, leaker, now_ns);
 	json_object_set_new(object, "first", journal_json_time(leaker->first_wall_ns));
 	json_object_set_new(object, "last", journal_json_time(leaker->last_wall_ns));
@@ -130,6 +129,7 @@ json_t *leakers_json(const struct leakers *leakers, size_t limit, uint64_t now_n
 		ranked[count++] = leaker;
 	qsort(ranked, count, sizeof(ranked[0]), compare_pointers);
 	for (size_t i = 0; i < count && i < limit; i++)
-		json_array_append_new(list, leaker_json(leakers, ranked[i], now_ns, until_ns));
+		json_array_append_new(list,
+				      leaker_json(leakers, ranked[i], now_ns, i == 0 || clock_now_ns() < until_ns));
 	return json_pack("{s:o,s:I}", "leakers", list, "total", (json_int_t)count);
 }

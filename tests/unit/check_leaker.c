@@ -170,6 +170,13 @@ START_TEST(by_owner_and_ranked)
 	ck_assert_int_eq(number(list, 4, "files_open"), -1);
 	ck_assert_int_eq(number(list, 4, "oldest_ms"), -1);
 	json_decref(json);
+	/* No time is left: of the worst it is told all the same, for who asks means that one. */
+	json = leakers_json(&leakers, 100, now_ns, now_ns);
+	list = json_object_get(json, "leakers");
+	ck_assert_int_eq(number(list, 0, "files_open"), 100);
+	for (size_t i = 1; i < json_array_size(list); i++)
+		ck_assert_int_eq(number(list, i, "files_open"), -1);
+	json_decref(json);
 	ghost_table_fini(&table);
 	ghost_ring_fini(&ring);
 	leakers_fini(&leakers);
