@@ -230,12 +230,16 @@ START_TEST(the_status_counts_by_class)
 	lab_scene_make(&scene, LAB_IPV4, PORT);
 	setup.net[0] = &scene.net;
 	lab_daemon_start(&daemon, &setup);
+	/* Held, so that none is judged while it comes to be: one spared before its reaping would count as both. */
+	kill(daemon.pid, SIGSTOP);
 	for (int i = 0; i < 3; i++)
 		lab_scene_leak(&scene, &leak);
 	lab_scene_half_close(&scene, &leak);
 	lab_scene_connect(&scene, 0, &stuck);
 	lab_must(&scene.client, deed_send, stuck.client_fd, 100, 0);
 	lab_must(&scene.client, deed_shutdown, stuck.client_fd);
+	lab_sleep_ms(1100);
+	kill(daemon.pid, SIGCONT);
 	lab_daemon_wait(&daemon, 4, LAB_MATCH(.event = "ghost.reaped"));
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "report"));
 
@@ -243,7 +247,10 @@ START_TEST(the_status_counts_by_class)
 	lab_daemon_configure(&daemon, &setup);
 	kill(daemon.pid, SIGHUP);
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "config.reloaded"));
+	kill(daemon.pid, SIGSTOP);
 	lab_scene_leak(&scene, &leak);
+	lab_sleep_ms(1100);
+	kill(daemon.pid, SIGCONT);
 	lab_daemon_wait(&daemon, 5, LAB_MATCH(.event = "ghost.reaped"));
 	status = lab_daemon_ask(&daemon, "status", NULL);
 	plugin = json_array_get(json_object_get(status, "plugins"), 0);
