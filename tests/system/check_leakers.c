@@ -165,13 +165,20 @@ END_TEST
 START_TEST(a_suspect_is_explained)
 {
 	struct lab_connection busy, young;
+	struct lab_scene scene, patient;
 	struct lab_daemon daemon;
-	struct lab_scene scene;
 	json_t *answer, *event;
 	char name[96], *out, *err;
 
 	lab_scene_make(&scene, LAB_IPV4, PORT);
-	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "2s", .method = lab_method(_i), .net = {&scene.net}});
+	patient = (struct lab_scene){.net = scene.net};
+	lab_scene_in(&patient, LAB_IPV4, PORT + 1);
+	/* Where the young one is, the timeout outlasts a command on the slowest machine. */
+	lab_daemon_start(&daemon,
+			 &(struct lab_setup){.timeout = "2s",
+					     .method = lab_method(_i),
+					     .options = "rules = ( { local_port = 8081; timeout = \"2m\"; } );",
+					     .net = {&scene.net}});
 	lab_scene_half_close(&scene, &busy);
 	lab_start(&scene.server, deed_stream, busy.server_fd, 80, 100);
 	event = lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "not-silent"));
@@ -182,7 +189,7 @@ START_TEST(a_suspect_is_explained)
 	json_decref(answer);
 	lab_end(&scene.server);
 
-	lab_scene_half_close(&scene, &young);
+	lab_scene_half_close(&patient, &young);
 	answer = lab_daemon_ask(&daemon, "explain", resource(&young, name));
 	ck_assert_str_eq(text(answer, "state"), "suspect");
 	ck_assert_str_eq(text(answer, "resource"), name);
