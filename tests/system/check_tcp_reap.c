@@ -182,6 +182,7 @@ START_TEST(observing_reaps_nothing_and_says_each)
 		{.more = "mode = \"observe\";"}, {.arg = {"--observe"}}, {.options = "action = \"report\";"}};
 	struct lab_setup setup = setups[_i];
 	struct lab_connection leak[3];
+	unsigned int spared;
 	struct lab_daemon daemon;
 	struct lab_scene scene;
 
@@ -205,8 +206,10 @@ START_TEST(observing_reaps_nothing_and_says_each)
 		/* Once for each, not at every look. */
 		ck_assert_uint_eq(
 			lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.found", .remote = leak[i].remote)), 1);
-		ck_assert_uint_le(
-			lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.spared", .remote = leak[i].remote)), 1);
+		spared = lab_daemon_count(
+			&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "observe", .remote = leak[i].remote));
+		if (spared > 1)
+			lab_daemon_give_up(&daemon, "one ghost.spared at the most", 1, spared);
 	}
 	lab_must(&scene.server, deed_close, leak[0].server_fd);
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.healed", .remote = leak[0].remote));
