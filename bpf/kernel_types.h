@@ -369,7 +369,6 @@ struct task_struct {
 	__u64 self_exec_id;
 	char comm[16];
 	struct mm_struct *mm;
-	struct mm_struct *active_mm;
 	struct sysv_sem sysvsem;
 	struct files_struct *files;
 	struct task_struct *real_parent;

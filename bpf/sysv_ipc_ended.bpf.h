@@ -345,14 +345,16 @@ int BPF_PROG(sysv_exit, struct task_struct *task)
 
 /*
  * Since 6.1: the address space of a task that exits. It knows the program before 6.16, and from then on it is where the last
- * detachments have happened already, which make it a last user.
+ * detachments have happened already, which make it a last user. It is the task's own from when `mm` is gone until `files` is,
+ * what somebody else left to it to put comes later; `active_mm` tells nothing: who slept or was preempted in there has that
+ * of whoever ran meanwhile.
  */
 SEC("tp_btf/exit_mmap")
 int BPF_PROG(sysv_unmap, struct mm_struct *mm)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!(task->flags & PF_EXITING) || task->active_mm != mm)
+	if (!(task->flags & PF_EXITING) || task->mm || !task->files)
 		return 0;
 	return ended(task, mm, AT_UNMAP);
 }

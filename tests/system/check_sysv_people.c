@@ -2,12 +2,15 @@
 /* Whose the objects are: who made them, who used them last, who may yet; and that it counts when they are dead. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <eghostbuster/plugin.h>
@@ -192,25 +195,81 @@ START_TEST(a_process_without_its_first_thread_may_be_the_creator)
 }
 END_TEST
 
-/* Its last detachment is part of its end. */
-START_TEST(who_detaches_by_dying_is_named)
+/* Everything that is pinned here shares one processor. */
+static long deed_pin(const long *args)
 {
-	struct lab_actor maker, server, client;
-	const json_t *event;
+	cpu_set_t set;
+
+	(void)args;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+/* A child runs every few moments, before anybody else, until this process ends. */
+static long deed_interrupt(const long *args)
+{
+	const struct sched_param first = {.sched_priority = 1};
+	const struct timespec moment = {.tv_nsec = 100000};
+	pid_t pid;
+
+	if (deed_pin(args) < 0 || sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+		return -errno;
+	pid = lab_fork();
+	while (pid == 0)
+		nanosleep(&moment, NULL);
+	return pid;
+}
+
+/* So much that its end takes a while. */
+static long deed_grow(const long *args)
+{
+	size_t size = (size_t)args[0];
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < size; at += 4096)
+		memory[at] = 1;
+	return 0;
+}
+
+#define GROWN (8L << 20)
+
+static const json_t *detached_by_dying_and_reaped(void)
+{
+	struct lab_actor maker, server, client, other;
 	long id;
 
-	begin(NULL, NULL);
 	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
 	id = lab_must(&maker, deed_ipc_get, LAB_SHM, 0, 100);
 	lab_actor_kill(&maker);
 	lab_ipc_actor(&ipc, &server, "server", LAB_IPC_USER);
 	lab_ipc_actor(&ipc, &client, "client", LAB_IPC_OTHER);
 	lab_must(&server, deed_shm_attach, id);
+	lab_must(&server, deed_grow, GROWN);
+	lab_must(&server, deed_pin, 0);
 	lab_must(&client, deed_shm_attach, id);
 	lab_must(&client, deed_shm_detach, id);
 	lab_actor_kill(&client);
+	lab_actor_start(&other, NULL, "other");
+	lab_must(&other, deed_interrupt, 0);
 	lab_actor_kill(&server);
-	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_SHM, id);
+	lab_actor_kill(&other);
+	return lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_SHM, id);
+}
+
+/* Its last detachment is part of its end, in the midst of which others run. */
+START_TEST(who_detaches_by_dying_is_named)
+{
+	const json_t *event;
+
+	begin(NULL, NULL);
+	event = detached_by_dying_and_reaped();
+	/* As in the_creator_is_named. */
+	for (int i = 0; i < 2 && strcmp(evidence_text(event, "user_exe"), program()) != 0; i++)
+		event = detached_by_dying_and_reaped();
 	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
 	ck_assert_str_eq(evidence_text(event, "user_comm"), "server");
 	ck_assert_str_eq(evidence_text(event, "user_exe"), program());
