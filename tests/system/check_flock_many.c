@@ -83,6 +83,7 @@ START_TEST(none_is_lost_between_two_reads)
 		kill(daemon_.pid, SIGUSR1);
 		lab_daemon_pump(&daemon_, 300);
 	}
+	ck_assert_msg(lab_lock_service_runs(service), "the service has ended, and its locks with it");
 	ck_assert_uint_eq(count("ghost.found"), FILES);
 	ck_assert_uint_eq(count("ghost.healed"), 0);
 	lab_actor_kill(&waiter);

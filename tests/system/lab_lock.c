@@ -18,14 +18,21 @@
 
 #include "cleanup.h"
 
-#define SERVICE_SECONDS 120 /* nothing outlives a test for long */
+#define TEST_SECONDS 120 /* of the test cases in here */
+
+unsigned int lab_lock_life_s(void)
+{
+	const char *times = getenv("CK_TIMEOUT_MULTIPLIER");
+
+	return TEST_SECONDS * (times && atoi(times) > 0 ? (unsigned int)atoi(times) : 1);
+}
 
 void lab_lock_service(int argc, char *argv[])
 {
 	if (argc < 2 || strcmp(argv[1], "--service") != 0)
 		return;
 	prctl(PR_SET_NAME, "service");
-	alarm(SERVICE_SECONDS);
+	alarm(lab_lock_life_s());
 	for (;;)
 		pause();
 }
@@ -127,7 +134,7 @@ long deed_exec_service(const long *args)
 	return -errno;
 }
 
-static bool runs_the_service(pid_t pid)
+bool lab_lock_service_runs(pid_t pid)
 {
 	char link[32], path[256];
 	ssize_t length;
@@ -150,7 +157,7 @@ long deed_service(const long *args)
 		deed_exec_service(args);
 		_exit(EXIT_FAILURE);
 	}
-	while (pid > 0 && !runs_the_service(pid))
+	while (pid > 0 && !lab_lock_service_runs(pid))
 		lab_sleep_ms(2);
 	return result(pid);
 }
@@ -174,7 +181,7 @@ long deed_background(const long *args)
 		/* By the path that the test itself was started by: the same program once more. */
 		if (args[1])
 			execl("/proc/self/exe", "again", "--service", NULL);
-		alarm(SERVICE_SECONDS);
+		alarm(lab_lock_life_s());
 		for (;;)
 			pause();
 	}

@@ -25,6 +25,12 @@ void lab_lock_open(void);
 /* The first thing in main(): does not return when the program was called as the service. */
 void lab_lock_service(int argc, char *argv[]);
 
+/* How long a process may live that nobody ends: as long as Check gives its test, and so never shorter than that. */
+unsigned int lab_lock_life_s(void);
+
+/* Whether it is a service of this test, and runs: else there is nothing to learn from what it holds. */
+bool lab_lock_service_runs(pid_t pid);
+
 /* With a timeout of 1 s; until daemon.ready. */
 void lab_lock_daemon(struct lab_daemon *daemon, const struct lab_lock_setup *setup);
 
