@@ -14,6 +14,7 @@
 
 #include "cleanup.h"
 #include "lab_check.h"
+#include "lab_ipc.h"
 
 #define PLUGIN LAB_PLUGINS "/tcp_close_wait.so"
 #define CONFIG LAB_DIR "/daemon/eghostbuster.cfg"
@@ -237,6 +238,36 @@ START_TEST(without_btf_it_ends_with_3)
 }
 END_TEST
 
+/* Also by --check-config, which runs no code of the plugin. */
+START_TEST(a_key_that_is_none_is_refused)
+{
+	static const char want[] =
+		"eghostbuster.cfg:3: plugin \"sysv_ipc\": rules #1: key = \"ae*\", want a number such as "
+		"5432001 or \"0x52e2c1\", or a prefix such as \"0xae000000/0xff000000\"\n";
+	const char *argv[] = {LAB_PROGRAM, "--plugin-dir", LAB_PLUGINS, "-c", NULL, "--check-config", NULL};
+	struct lab_daemon daemon;
+	struct lab_ipc ipc;
+	char *out, *err;
+
+	lab_ipc_make(&ipc);
+	lab_ipc_daemon_start(&daemon, &(struct lab_ipc_setup){.ipc = {&ipc}});
+	lab_daemon_stop(&daemon);
+	lab_write_file(daemon.config, 0600,
+		       "ghostbuster: { journal: { format = \"json\"; }; control = \"" LAB_DIR
+		       "/daemon/control.sock\"; };\n"
+		       "plugins: { sysv_ipc: { enabled = true;\n  rules = ( { key = \"ae*\"; } ); }; };\n");
+	argv[4] = daemon.config;
+	ck_assert_int_eq(lab_run(argv, &out, &err), 2);
+	ck_assert_msg(strstr(err, want), "%s", err);
+	free(out);
+	free(err);
+	lab_daemon_again(&daemon, &(struct lab_setup){0});
+	ck_assert_int_eq(lab_daemon_exit(&daemon), 2);
+	ck_assert_msg(strstr(daemon.said, want), "%s", daemon.said);
+	lab_ipc_end(&ipc);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("bad_input");
@@ -247,6 +278,7 @@ int main(void)
 			    (int)(sizeof(configurations) / sizeof(configurations[0])));
 	tcase_add_test(tcase, what_is_no_file_is_refused);
 	tcase_add_test(tcase, a_good_configuration_checks_out);
+	tcase_add_test(tcase, a_key_that_is_none_is_refused);
 	tcase_add_test(tcase, a_plugin_of_another_major_is_refused);
 	tcase_add_test(tcase, a_plugin_of_somebody_else_is_refused);
 	tcase_add_test(tcase, a_plugin_that_others_may_write_is_refused);

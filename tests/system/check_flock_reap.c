@@ -122,14 +122,23 @@ static const struct gb_host host_ = {.struct_size = sizeof(host_),
 static const struct fl_config config = {.treatment = {.timeout_ns = GB_SECOND, .action = FL_ACTION_UNLOCK},
 					.max_tracked = 32768};
 
+/* Once: each test is a fork, with a state of its own and the kernel's maps in common, as the days of a daemon have. */
 static void plugin_open(void)
 {
-	void *object = dlopen(LAB_PLUGINS "/flock.so", RTLD_NOW | RTLD_LOCAL);
+	void *object;
+
+	lab_open();
+	object = dlopen(LAB_PLUGINS "/flock.so", RTLD_NOW | RTLD_LOCAL);
 
 	lab_require(object, "%s", dlerror());
 	plugin = dlsym(object, "gb_plugin");
 	lab_require(plugin && plugin->config_size == sizeof(config), "flock.so is of another build");
 	lab_require(plugin->open(&host_, &config, &state) == 0, "flock.so does not open");
+}
+
+static void plugin_close(void)
+{
+	plugin->close(state);
 }
 
 static void scan(void)
@@ -293,7 +302,6 @@ START_TEST(what_changes_before_the_release_is_noticed)
 	struct gb_reap_item item = {.proof = &proof, .proof_size = sizeof(proof)};
 	struct gb_reap reap = {.struct_size = sizeof(reap), .count = 1, .items = &item};
 
-	plugin_open();
 	if (!((struct fl *)state)->kernel.maps) {
 		printf("not on this kernel: releasing locks\n"); /* before 5.13 */
 		return;
@@ -316,7 +324,6 @@ START_TEST(what_changes_before_the_release_is_noticed)
 	}
 	if (changes[_i].change == nothing)
 		ck_assert_int_eq(lab_end(&waiter), 0);
-	plugin->close(state);
 	kill(service, SIGKILL);
 	if (waiter.pid)
 		lab_actor_kill(&waiter);
@@ -328,11 +335,9 @@ START_TEST(a_proof_of_another_size_is_refused)
 	struct gb_reap_item item = {.proof = &proof, .proof_size = sizeof(proof) - 1};
 	struct gb_reap reap = {.struct_size = sizeof(reap), .count = 1, .items = &item};
 
-	plugin_open();
 	ck_assert_int_eq(plugin->reap(state, &reap), GB_DONE);
 	ck_assert_uint_eq(item.outcome, GB_FAILED);
 	ck_assert_int_eq(item.error, -EINVAL);
-	plugin->close(state);
 }
 END_TEST
 
@@ -343,6 +348,7 @@ int main(int argc, char *argv[])
 
 	lab_lock_service(argc, argv);
 	tcase = lab_tcase(suite, "reap", 120);
+	tcase_add_unchecked_fixture(tcase, plugin_open, plugin_close);
 	tcase_add_checked_fixture(tcase, lab_lock_open, NULL);
 	tcase_add_loop_test(tcase, what_changes_before_the_release_is_noticed, 0,
 			    (int)(sizeof(changes) / sizeof(changes[0])));
