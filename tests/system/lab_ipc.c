@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -231,28 +232,17 @@ long deed_fork_headless(const long *args)
 
 long deed_fork_as(const long *args)
 {
-	for (int i = 0; i < 200; i++) {
-		_cleanup_close_ int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-		char text[32];
-		int length = snprintf(text, sizeof(text), "%ld", args[0] - 1);
-		pid_t pid;
+	pid_t want = (pid_t)args[0];
+	struct clone_args clone = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&want, .set_tid_size = 1};
+	/* glibc has no wrapper; no other fork can take the number, as it could after a write to ns_last_pid. */
+	long pid = syscall(SYS_clone3, &clone, sizeof(clone));
 
-		if (fd < 0 || write(fd, text, (size_t)length) != length)
-			return -errno;
-		pid = fork();
-		if (pid < 0)
-			return -errno;
-		if (pid == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			while (getpid() == args[0])
-				pause();
-			_exit(EXIT_SUCCESS);
-		}
-		if (pid == args[0])
-			return pid;
-		waitpid(pid, NULL, 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
 	}
-	return -EAGAIN;
+	return pid < 0 ? -errno : pid;
 }
 
 /* ---- the daemon --------------------------------------------------------------------------------------------------- */

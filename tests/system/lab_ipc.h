@@ -47,7 +47,7 @@ long deed_ipc_in_pid_namespace(const long *args); /* kind, key, size, stay */
 /* Forks a child whose first thread ends and whose second stays. -> its pid */
 long deed_fork_headless(const long *args); /* uid */
 
-/* Forks a child that gets this very pid, if it is free (ns_last_pid), and stays. -> its pid, or -errno */
+/* Forks a child that gets this very pid, if it is free, and stays. -> its pid, or -errno */
 long deed_fork_as(const long *args);
 
 /* ---- the daemon with sysv_ipc alone ------------------------------------------------------------------------------- */
