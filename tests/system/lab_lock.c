@@ -20,6 +20,8 @@
 
 #define TEST_SECONDS 120 /* of the test cases in here */
 
+static char locks[64]; /* LAB_LOCKS of this program */
+
 unsigned int lab_lock_life_s(void)
 {
 	const char *times = getenv("CK_TIMEOUT_MULTIPLIER");
@@ -52,7 +54,8 @@ static void copy_self(const char *to)
 
 void lab_lock_open(void)
 {
-	lab_works(mkdir(LAB_LOCKS, 0777) == 0, LAB_LOCKS);
+	snprintf(locks, sizeof(locks), LAB_DIR "/locks-of-%s", program_invocation_short_name);
+	lab_works(mkdir(locks, 0777) == 0, "%s", locks);
 	copy_self(LAB_SERVICE);
 }
 
@@ -69,7 +72,7 @@ void lab_lock_daemon(struct lab_daemon *daemon, const struct lab_lock_setup *set
 	snprintf(daemon->control, sizeof(daemon->control), "%s/control.sock", daemon->dir);
 	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n", daemon->control);
-	fprintf(file, "  scope: { paths = (\"" LAB_LOCKS "\"); };\n  guard: { %s };\n  %s\n};\n",
+	fprintf(file, "  scope: { paths = (\"%s\"); };\n  guard: { %s };\n  %s\n};\n", locks,
 		setup->guard ? setup->guard : "", setup->more ? setup->more : "");
 	fprintf(file, "plugins: { flock: { enabled = true; timeout = \"1s\"; action = \"%s\"; %s }; };\n",
 		setup->action ? setup->action : "unlock", setup->options ? setup->options : "");

@@ -8,7 +8,8 @@
 
 #include "lab.h"
 
-#define LAB_LOCKS LAB_DIR "/locks"
+/* Of the program's name: a scope of paths means the same path in every mount namespace. */
+#define LAB_LOCKS LAB_DIR "/locks-of-" LAB_NAME
 #define LAB_SERVICE LAB_DIR "/service" /* a copy of the test's program: called with --service it only waits */
 
 struct lab_lock_setup {
