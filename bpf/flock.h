@@ -135,7 +135,8 @@ _Static_assert((1 + 2 * (2 * FL_LOCKS_MAX + 1)) * sizeof(struct fl_record) < 8 *
 
 static inline __attribute__((always_inline)) __u32 fl_bucket_of(__u64 inode, __u32 dev, __u32 mask)
 {
-	__u64 hash = (inode + ((__u64)dev << 40)) * 0x9e3779b97f4a7c15ULL;
+	/* An odd number for each: file systems in memory have small inode numbers, and there is one for each container. */
+	__u64 hash = inode * 0x9e3779b97f4a7c15ULL + dev * 0xc2b2ae3d27d4eb4fULL;
 
 	return (__u32)(hash >> 32) & mask;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "flock.h"
 #include "flock/chain.c"
 #include "flock/never.c"
 #include "flock/process.c"
@@ -68,6 +69,22 @@ static const struct {
 	{0, "unknown-file-system"},
 	{0x12345678, "unknown-file-system"},
 };
+
+/* The same few inode numbers in each of many file systems, as where every container has its own /run. */
+START_TEST(locks_of_many_small_file_systems_find_room)
+{
+	enum { BUCKETS = 4096, FILE_SYSTEMS = 256, FILES = 10 };
+	unsigned int used[BUCKETS] = {0}, most = 0;
+
+	for (uint32_t dev = 40; dev < 40 + FILE_SYSTEMS; dev++)
+		for (uint64_t inode = 2; inode < 2 + FILES; inode++) {
+			unsigned int now = ++used[fl_bucket_of(inode, dev, BUCKETS - 1)];
+
+			most = now > most ? now : most;
+		}
+	ck_assert_uint_le(most, FL_WAYS);
+}
+END_TEST
 
 START_TEST(file_systems_by_magic)
 {
@@ -195,6 +212,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tcase, paths, 0, ROWS(path_rows));
+	tcase_add_test(tcase, locks_of_many_small_file_systems_find_room);
 	tcase_add_loop_test(tcase, file_systems_by_magic, 0, ROWS(magic_rows));
 	tcase_add_loop_test(tcase, chains, 0, ROWS(chain_rows));
 	tcase_add_test(tcase, a_long_chain_is_cut);
