@@ -25,7 +25,7 @@ static const struct form forms[] = {
 	{.walks = false, .maps = false, .task_btf = true},
 };
 
-static int form_load(const struct form *form, uint32_t buckets, struct flock_bpf **ret_skel)
+static int form_load(const struct form *form, bool can_stay, uint32_t buckets, struct flock_bpf **ret_skel)
 {
 	struct flock_bpf *skel = flock_bpf__open();
 	int r;
@@ -34,6 +34,7 @@ static int form_load(const struct form *form, uint32_t buckets, struct flock_bpf
 		return -errno;
 	skel->rodata->has_task_btf = form->task_btf;
 	skel->rodata->can_walk = form->walks;
+	skel->rodata->can_stay = can_stay;
 	skel->rodata->bucket_mask = buckets - 1;
 	bpf_program__set_autoload(skel->progs.flock_mappings, form->maps);
 	bpf_map__set_max_entries(skel->maps.acquisitions, buckets);
@@ -58,13 +59,14 @@ static uint32_t buckets_for(uint32_t max_tracked)
 int fl_kernel_open(struct fl_kernel *kernel, uint32_t max_tracked, char *ret_why, size_t why_size)
 {
 	libbpf_print_fn_t printer = last_words_begin();
+	bool can_stay = kernel_btf_has("bpf_preempt_disable");
 	uint32_t buckets = buckets_for(max_tracked);
 	struct fl_kernel opened = {.bucket_mask = buckets - 1};
 	const char *words;
 	int r = -EOPNOTSUPP;
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		r = form_load(&forms[i], buckets, &opened.skel);
+		r = form_load(&forms[i], can_stay, buckets, &opened.skel);
 		if (r == 0) {
 			opened.walks = forms[i].walks;
 			opened.maps = forms[i].maps;

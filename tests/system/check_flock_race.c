@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What happens in the moment of the release: the holder closes, reopens, takes the lock itself. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,40 @@ static void assert_keeps_its_own(pid_t service)
 	ck_abort_msg("service %d runs, and has lost a lock of its own", service);
 }
 
+/* A kernel may leave out an event where several lock at once: then a lock is told of, and not released. */
+static unsigned int told_of(void)
+{
+	unsigned int count = 0;
+	const json_t *event;
+	size_t i;
+
+	json_array_foreach(daemon_.events, i, event)
+	{
+		count += strcmp(json_string_value(json_object_get(event, "event")), "ghost.spared") == 0 &&
+			 strcmp(lab_lock_evidence(event, "finding"), "acquisition-unknown") == 0;
+	}
+	return count;
+}
+
+/* Returns false where the lock was only told of since there were so many, and ended with its holders. */
+static bool waiter_is_let_in(const pid_t *holders, unsigned int told_before)
+{
+	struct pollfd answer = {.fd = waiter.control, .events = POLLIN};
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+	bool told = false;
+
+	while (poll(&answer, 1, 0) == 0) {
+		for (int i = 0; i < HOLDERS && !told && told_of() > told_before; i++)
+			kill(holders[i], SIGKILL);
+		told = told_of() > told_before;
+		if (lab_now_ms() > end)
+			lab_daemon_give_up(&daemon_, "the end of the lock", 1, 0);
+		lab_daemon_pump(&daemon_, 100);
+	}
+	ck_assert_int_eq(lab_end(&waiter), 0);
+	return !told;
+}
+
 START_TEST(a_descriptor_that_changes_hands_unlocks_nothing_else)
 {
 	pid_t services[ROUNDS * HOLDERS];
@@ -84,6 +119,7 @@ START_TEST(a_descriptor_that_changes_hands_unlocks_nothing_else)
 	lab_actor_start(&waiter, NULL, "job");
 	lab_write_file(PRECIOUS, 0666, "");
 	for (int round = 0; round < ROUNDS; round++) {
+		unsigned int told_before = told_of();
 		struct lab_actor script;
 		long fd;
 
@@ -100,7 +136,8 @@ START_TEST(a_descriptor_that_changes_hands_unlocks_nothing_else)
 		for (size_t i = 0; i < count; i++)
 			assert_keeps_its_own(services[i]);
 		lab_daemon_pump(&daemon_, 1500);
-		ck_assert_int_eq(lab_end(&waiter), 0);
+		if (!waiter_is_let_in(&services[count - HOLDERS], told_before))
+			count -= HOLDERS;
 		lab_must(&waiter, deed_close, fd);
 	}
 	ck_assert_uint_eq(lab_lock_events(&daemon_, "ghost.failed", NULL, NULL), 0);
