@@ -97,9 +97,11 @@ static bool waiter_is_let_in(const pid_t *holders, unsigned int told_before)
 	bool told = false;
 
 	while (poll(&answer, 1, 0) == 0) {
-		for (int i = 0; i < HOLDERS && !told && told_of() > told_before; i++)
-			kill(holders[i], SIGKILL);
-		told = told_of() > told_before;
+		if (!told && told_of() > told_before) {
+			told = true;
+			for (int i = 0; i < HOLDERS; i++)
+				kill(holders[i], SIGKILL);
+		}
 		if (lab_now_ms() > end)
 			lab_daemon_give_up(&daemon_, "the end of the lock", 1, 0);
 		lab_daemon_pump(&daemon_, 100);
