@@ -18,6 +18,7 @@ struct seq_file;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 seq_num;
 };
 
 struct ns_common {
@@ -396,10 +397,9 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
-struct bpf_iter__bpf_map_elem {
+struct bpf_iter__bpf_map {
 	struct bpf_iter_meta *meta;
-	void *key;
-	void *value;
+	struct bpf_map *map;
 };
 
 struct bpf_iter__task_file {

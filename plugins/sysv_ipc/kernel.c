@@ -21,9 +21,9 @@ struct form {
 
 static const struct form forms[] = {
 	{.users = true, .blocked = true},   /* 5.15: bpf_task_pt_regs() */
-	{.users = true, .blocked = false},  /* 5.9: iter/bpf_map_elem */
+	{.users = true, .blocked = false},  /* 5.8 */
 	{.users = false, .blocked = true},  /* lockdown=confidentiality: no bpf_probe_read_kernel() */
-	{.users = false, .blocked = false}, /* 5.8 */
+	{.users = false, .blocked = false}, /* the same, before 5.15 */
 };
 
 static int form_load(const struct form *form, struct sysv_ipc_bpf **ret_skel)
@@ -53,20 +53,17 @@ static size_t queries_size(void)
 	return (SYSV_QUERIES * sizeof(struct sysv_query) + page - 1) / page * page;
 }
 
-/* The iterator over the queries is attached by hand: it is told which map. */
 static int objects_attach(struct sysv_kernel *kernel)
 {
-	int map = bpf_map__fd(kernel->skel->maps.queries);
-	union bpf_iter_link_info info = {.map.map_fd = (uint32_t)map};
-	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof(info));
-	void *memory;
+	struct sysv_ipc_bpf *skel = kernel->skel;
+	void *memory =
+		mmap(NULL, queries_size(), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(skel->maps.queries), 0);
 
-	memory = mmap(NULL, queries_size(), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
 	if (memory == MAP_FAILED)
 		return -errno;
 	kernel->queries = memory;
-	kernel->objects = bpf_program__attach_iter(kernel->skel->progs.sysv_objects, &options);
-	return kernel->objects ? 0 : -errno;
+	skel->links.sysv_objects = bpf_program__attach_iter(skel->progs.sysv_objects, NULL);
+	return skel->links.sysv_objects ? 0 : -errno;
 }
 
 static int attach(struct sysv_kernel *kernel)
@@ -116,7 +113,6 @@ int sysv_kernel_open(struct sysv_kernel *kernel, char *ret_why, size_t why_size)
 
 void sysv_kernel_close(struct sysv_kernel *kernel)
 {
-	bpf_link__destroy(kernel->objects);
 	if (kernel->queries)
 		munmap(kernel->queries, queries_size());
 	sysv_ipc_bpf__destroy(kernel->skel);
@@ -177,7 +173,7 @@ bool sysv_kernel_elder(const struct sysv_kernel *kernel, uint32_t ipcns, uint32_
 	return true;
 }
 
-/* It writes nothing: what it found is in the map that it walks over. */
+/* It writes nothing: what it found is in the map of queries. */
 static int nothing_take(const void *record, void *arg)
 {
 	(void)record;
@@ -185,13 +181,14 @@ static int nothing_take(const void *record, void *arg)
 	return -EPROTO;
 }
 
-int sysv_kernel_answer(const struct sysv_kernel *kernel)
+int sysv_kernel_answer(const struct sysv_kernel *kernel, uint32_t count)
 {
 	int fd, r;
 
 	if (!kernel->users)
 		return 0;
-	fd = iterator_open(kernel->objects);
+	kernel->skel->bss->query_count = count;
+	fd = iterator_open(kernel->skel->links.sysv_objects);
 	if (fd < 0)
 		return fd;
 	r = iterator_read(fd, 1, UINT64_MAX, nothing_take, NULL);

@@ -14,7 +14,6 @@ struct bpf_link;
 
 struct sysv_kernel {
 	struct sysv_ipc_bpf *skel;
-	struct bpf_link *objects;   /* NULL without `users` */
 	struct sysv_query *queries; /* the map itself: SYSV_QUERIES of them */
 	bool users;                 /* reads whose an object is and who sleeps on it; else nothing may be removed */
 	bool blocked;               /* sees, too, who was stopped while it slept */
@@ -39,8 +38,8 @@ void sysv_kernel_clock(const struct sysv_kernel *kernel, uint64_t wall_offset_ns
  */
 bool sysv_kernel_elder(const struct sysv_kernel *kernel, uint32_t ipcns, uint32_t uid, uint64_t *ret_start_ns);
 
-/* Answers kernel->queries. Runs on a thread inside of their namespace. */
-int sysv_kernel_answer(const struct sysv_kernel *kernel);
+/* Answers the first `count` of kernel->queries. Runs on a thread inside of their namespace. */
+int sysv_kernel_answer(const struct sysv_kernel *kernel, uint32_t count);
 
 int sysv_kernel_departed(const struct sysv_kernel *kernel, uint64_t pid, struct sysv_departed *ret_departed);
 

@@ -14,8 +14,7 @@ static void facts_tell(const struct sysv *sysv)
 	host->fact(host, "users", sysv->kernel.users ? "kernel" : "unknown");
 	host->fact(host, "sleepers", sysv->kernel.blocked ? "lists and calls" : "lists");
 	if (!sysv->kernel.users)
-		host->fact(host, "tier",
-			   "whose an object is cannot be read (lockdown, or before Linux 5.9): nothing is removed");
+		host->fact(host, "tier", "whose an object is cannot be read (lockdown): nothing is removed");
 	else if (!sysv->kernel.blocked)
 		host->fact(
 			host, "tier",

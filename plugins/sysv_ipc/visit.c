@@ -25,17 +25,10 @@ int sysv_objects_answer(const struct sysv_kernel *kernel, uint32_t ipcns, struct
 			objects[i].answer = (struct sysv_query){.answer = SYSV_UNANSWERED};
 		return 0;
 	}
-	for (uint32_t i = 0; i < SYSV_QUERIES; i++) {
-		if (i >= count && !kernel->queries[i].ipcns)
-			break;
-		kernel->queries[i] = (struct sysv_query){0};
-		if (i < count)
-			kernel->queries[i] = (struct sysv_query){.id = objects[i].id,
-								 .index = objects[i].index,
-								 .kind = objects[i].kind,
-								 .ipcns = ipcns};
-	}
-	r = sysv_kernel_answer(kernel);
+	for (uint32_t i = 0; i < count; i++)
+		kernel->queries[i] = (struct sysv_query){
+			.id = objects[i].id, .index = objects[i].index, .kind = objects[i].kind, .ipcns = ipcns};
+	r = sysv_kernel_answer(kernel, count);
 	for (uint32_t i = 0; i < count; i++)
 		objects[i].answer = kernel->queries[i];
 	return r;
