@@ -109,12 +109,11 @@ static void say_ready(struct daemon *daemon)
 	notify_ready();
 }
 
-/* A plugin's first scan is over: ready when that holds for every one that was opened. */
-static void on_seen(void *arg)
+void daemon_seen(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	for (size_t i = 0; i < daemon->slot_count && !daemon->ready; i++) {
+	for (size_t i = 0; i < daemon->slot_count; i++) {
 		const struct plugin *plugin = daemon->slots[i]->plugin;
 
 		if (plugin_is_open(plugin) && plugin->callbacks->scan && !plugin->first_over)
@@ -122,6 +121,8 @@ static void on_seen(void *arg)
 	}
 	if (!daemon->ready)
 		say_ready(daemon);
+	if (daemon->reloading)
+		daemon_reloaded(daemon);
 }
 
 static int run(struct daemon *daemon)
@@ -257,7 +258,7 @@ static int start_plugins(struct daemon *daemon)
 	bool system = true;
 	size_t open = 0;
 
-	daemon->engine.seen = on_seen;
+	daemon->engine.seen = daemon_seen;
 	daemon->engine.seen_arg = daemon;
 	for (size_t i = 0; i < daemon->slot_count; i++) {
 		open += slot_start(daemon, daemon->slots[i]);
@@ -338,7 +339,7 @@ int daemon_run(const struct daemon_options *options)
 	code = start(&daemon);
 	if (code == 0) {
 		drop_capabilities(&daemon);
-		on_seen(&daemon);
+		daemon_seen(&daemon);
 		r = run(&daemon);
 		notify_stopping();
 		if (r < 0)

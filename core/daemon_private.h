@@ -21,7 +21,6 @@ struct slot {
 	struct settings *settings; /* NULL when its table could not be read */
 	char *subject;             /* `plugin "NAME"`, for messages about its options */
 	bool lacks_system;         /* it could not start for want of a kernel feature or a privilege */
-	bool first_seen;           /* counted for daemon.ready */
 };
 
 struct daemon {
@@ -35,6 +34,7 @@ struct daemon {
 	struct loop_deadline control_due, journal_due;
 	uint64_t started_ns;
 	bool ready, dropped;
+	bool reloading; /* not every plugin has looked under the new configuration */
 	char kernel[128];
 };
 
@@ -55,9 +55,15 @@ struct slot *slot_find(const struct daemon *daemon, const char *name);
 int slot_append(struct daemon *daemon, struct slot *slot);
 void slot_remove(struct daemon *daemon, struct slot *slot); /* closes and frees it */
 
+/* ---- daemon.c ---- */
+
+/* The engine's `seen`: says that the daemon is ready, or has reloaded, when every plugin that is open has looked. */
+void daemon_seen(void *daemon);
+
 /* ---- daemon_reload.c ---- */
 
 void daemon_reload(struct daemon *daemon);
+void daemon_reloaded(struct daemon *daemon); /* says so */
 
 /* Puts the settings of `config` that all plugins share into the engine: guard, journal, scope. -ENOMEM. */
 int daemon_apply(struct daemon *daemon, const struct config *config);

@@ -189,7 +189,8 @@ static void apply(struct daemon *daemon, struct plan *plan)
 	config_free(old);
 }
 
-static void reload(struct daemon *daemon)
+/* False: rejected. */
+static bool reload(struct daemon *daemon)
 {
 	struct problems problems = {0};
 	struct plan plan = {0};
@@ -197,24 +198,39 @@ static void reload(struct daemon *daemon)
 
 	if (r == 0)
 		r = daemon_apply(daemon, plan.config);
-	if (r < 0) {
+	if (r < 0)
 		reject(daemon, &problems, r);
-	} else {
+	else
 		apply(daemon, &plan);
-		if (strcmp(daemon->config->control, daemon->control_path) != 0)
-			log_warning("%s: the control socket stays at %s: restart ghostbuster to move it to %s",
-				    daemon->config->file, daemon->control_path, daemon->config->control);
-		log_info("%s: reloaded", daemon->config->file);
-		journal_write(daemon->engine.journal,
-			      &(struct event){.name = "config.reloaded", .message = daemon->config->file});
-	}
 	plan_fini(&plan);
 	problems_fini(&problems);
+	return r == 0;
 }
 
+void daemon_reloaded(struct daemon *daemon)
+{
+	daemon->reloading = false;
+	if (strcmp(daemon->config->control, daemon->control_path) != 0)
+		log_warning("%s: the control socket stays at %s: restart ghostbuster to move it to %s",
+			    daemon->config->file, daemon->control_path, daemon->config->control);
+	log_info("%s: reloaded", daemon->config->file);
+	journal_write(daemon->engine.journal,
+		      &(struct event){.name = "config.reloaded", .message = daemon->config->file});
+	notify_ready();
+}
+
+/* Timeouts may be shorter and names of the scope mean others than before: it is done when all have looked. */
 void daemon_reload(struct daemon *daemon)
 {
+	if (daemon->reloading)
+		daemon_reloaded(daemon);
 	notify_reloading();
-	reload(daemon);
-	notify_ready();
+	if (!reload(daemon)) {
+		notify_ready();
+		return;
+	}
+	daemon->reloading = true;
+	for (size_t i = 0; i < daemon->slot_count; i++)
+		plugin_look_anew(daemon->slots[i]->plugin);
+	daemon_seen(daemon);
 }

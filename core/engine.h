@@ -29,7 +29,7 @@ struct engine {
 	struct leakers leakers;
 	bool summarise; /* the journal in a storm: summary.h */
 
-	/* Called when a plugin's first scan is complete, or has failed; may be NULL. */
+	/* Called when a plugin's first scan is complete, or has failed, and again after plugin_look_anew(); may be NULL. */
 	void (*seen)(void *arg);
 	void *seen_arg;
 };

@@ -153,11 +153,7 @@ int plugin_reconfigure(struct plugin *plugin, const void *config)
 	plugin_enter(plugin, PLUGIN_CALL_RECONFIGURE);
 	r = plugin->callbacks->reconfigure(plugin->opened, config);
 	plugin_leave(plugin);
-	if (r < 0)
-		return r;
-	/* A shorter timeout may be over already. */
-	plugin_ask(plugin);
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 void plugin_guard_changed(struct plugin *plugin)
@@ -199,6 +195,12 @@ void plugin_ask(struct plugin *plugin)
 		return;
 	plugin->asked = true;
 	plugin_arm(plugin);
+}
+
+void plugin_look_anew(struct plugin *plugin)
+{
+	plugin->first_over = false;
+	plugin_ask(plugin);
 }
 
 bool plugin_resume(struct plugin *plugin)

@@ -94,7 +94,7 @@ struct plugin {
 	struct loop_deadline step, summary_due;
 	bool scanning, asked;
 	bool first_done; /* a whole scan was made in this life */
-	bool first_over; /* the same, or the attempt failed: nobody waits for it any longer */
+	bool first_over; /* a scan ended or failed since it was opened or told to look anew: nobody waits for it any longer */
 	uint32_t scan_flags, scan_errors, dispatch_errors;
 	uint64_t scan_started_ns, next_scan_ns, opened_ns;
 
@@ -134,6 +134,9 @@ void plugin_forget_out_of_scope(struct plugin *plugin);
 
 /* The user wants a scan now. */
 void plugin_ask(struct plugin *plugin);
+
+/* After a reload: engine->seen is called once it has. */
+void plugin_look_anew(struct plugin *plugin);
 
 /* After the circuit breaker: back to work. False when it was not tripped. */
 bool plugin_resume(struct plugin *plugin);

@@ -118,7 +118,10 @@ START_TEST(reconfigured)
 	ck_assert_uint_eq(fake.scans, 1);
 	fake.reconfigure_error = 0;
 	ck_assert_int_eq(plugin_reconfigure(plugin, NULL), 0);
+	plugin_look_anew(plugin);
+	ck_assert(!plugin->first_over);
 	settle();
+	ck_assert(plugin->first_over);
 	ck_assert_uint_eq(fake.scans, 2);
 }
 END_TEST
