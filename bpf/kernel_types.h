@@ -259,7 +259,6 @@ struct xa_node {
 
 struct ipc_ids {
 	int in_use;
-	unsigned short seq;
 	struct idr ipcs_idr;
 	int last_idx; /* of the newest object */
 };

@@ -39,20 +39,6 @@ struct {
 	__type(value, struct sysv_creator);
 } creators SEC(".maps");
 
-/* When the newest set or queue of an IPC namespace was made, at the latest. */
-struct birth {
-	__s32 last_idx[2]; /* by IDS_SEM, IDS_MSG */
-	__u32 seq[2];
-	__u64 seen_ns; /* CLOCK_BOOTTIME */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH); /* one forgotten is taken for new, which costs a look */
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, struct birth);
-} births SEC(".maps");
-
 /* The program that sees it. Each is kept by the kernel from itself; one may interrupt the other. */
 enum { AT_EXIT, AT_UNMAP, PROGRAMS };
 
@@ -212,40 +198,41 @@ static __always_inline bool knows_more(const struct sysv_departed *known, const 
 	return known && known->start_ns == gone->start_ns && (known->exe[0][0] || !gone->exe[0][0]);
 }
 
-/* False when the newest set and the newest queue of the namespace are older than the process. */
-static __always_inline bool may_have_made_any(struct ipc_namespace *ns, __u32 ipcns, __u64 start_ns)
+/* When it was made, or set since: seconds of the wall clock. */
+static __always_inline __s64 made_s(void *object, int kind)
 {
-	struct birth fresh = {.last_idx = {ns->ids[IDS_SEM].last_idx, ns->ids[IDS_MSG].last_idx},
-			      .seq = {ns->ids[IDS_SEM].seq, ns->ids[IDS_MSG].seq}};
-	struct birth *known;
+	struct sem_array *set = object;
+	struct msg_queue *msg = object;
 
-	if (!(ns->ids[IDS_SEM].in_use | ns->ids[IDS_MSG].in_use))
+	if (kind == IDS_SEM) {
+		set = object - bpf_core_field_offset(set->sem_perm);
+		return BPF_CORE_READ(set, sem_ctime);
+	}
+	msg = object - bpf_core_field_offset(msg->q_perm);
+	return BPF_CORE_READ(msg, q_ctime);
+}
+
+/*
+ * False when the newest of its kind is older than the process. Nothing is remembered of a namespace for that: its number and
+ * its first ids are soon those of another one.
+ */
+static __always_inline bool may_have_made_newest(struct ipc_namespace *ns, int kind, __s64 start_s)
+{
+	struct ipc_ids *ids = ids_of(ns, kind);
+	void *newest;
+
+	if (!BPF_CORE_READ(ids, in_use))
 		return false;
-	known = bpf_map_lookup_elem(&births, &ipcns);
-	if (known && known->last_idx[0] == fresh.last_idx[0] && known->last_idx[1] == fresh.last_idx[1] &&
-	    known->seq[0] == fresh.seq[0] && known->seq[1] == fresh.seq[1])
-		return start_ns <= known->seen_ns;
-	fresh.seen_ns = bpf_ktime_get_boot_ns();
-	bpf_map_update_elem(&births, &ipcns, &fresh, BPF_ANY);
-	return true;
+	newest = object_at(ns, kind, BPF_CORE_READ(ids, last_idx));
+	return !newest || made_s(newest, kind) >= start_s;
 }
 
 /* One object: its number, if a process of this user that started then may have made it; negative: it has not. */
 static __always_inline __s32 made_id(void *object, int kind, __u32 uid, __s64 start_s)
 {
-	struct sem_array *set = object;
-	struct msg_queue *msg = object;
 	struct kern_ipc_perm *perm = object;
-	__s64 made_s;
 
-	if (kind == IDS_SEM) {
-		set = object - bpf_core_field_offset(set->sem_perm);
-		made_s = BPF_CORE_READ(set, sem_ctime);
-	} else {
-		msg = object - bpf_core_field_offset(msg->q_perm);
-		made_s = BPF_CORE_READ(msg, q_ctime);
-	}
-	if (BPF_CORE_READ(perm, deleted) || BPF_CORE_READ(perm, cuid.val) != uid || made_s < start_s)
+	if (BPF_CORE_READ(perm, deleted) || BPF_CORE_READ(perm, cuid.val) != uid || made_s(object, kind) < start_s)
 		return -1;
 	return BPF_CORE_READ(perm, id);
 }
@@ -289,12 +276,12 @@ __noinline int sysv_maker_note(__u32 at, __u32 nth)
 }
 
 static __always_inline void made_note(struct ending *ending, __u32 at, struct task_struct *task,
-				      struct ipc_namespace *ns)
+				      struct ipc_namespace *ns, __s64 start_s)
 {
 	ending->ns = (__u64)ns;
 	ending->ipcns = ns->ns.inum;
 	ending->euid = task->real_cred->euid.val;
-	ending->start_s = (__s64)((ending->maker.gone.start_ns + wall_offset_ns) / SECOND) - 1;
+	ending->start_s = start_s;
 	for (__u32 nth = 0; nth < 2 * NEWEST; nth++)
 		sysv_maker_note(at, nth);
 }
@@ -313,13 +300,15 @@ static __always_inline int ended(struct task_struct *task, struct mm_struct *mm,
 	struct ending *ending;
 	struct sysv_departed *gone;
 	bool referred, maker;
+	__s64 start_s;
 
 	if (task->signal->live.counter > 0) /* not the last thread */
 		return 0;
 	if (!(ns->ids[0].in_use | ns->ids[1].in_use | ns->ids[2].in_use) || !ipcns_in_scope(ipcns))
 		return 0;
 	referred = pid->count.refs.counter > 1 || task->sysvsem.undo_list;
-	maker = may_have_made_any(ns, ipcns, task->group_leader->start_boottime);
+	start_s = (__s64)((task->group_leader->start_boottime + wall_offset_ns) / SECOND) - 1;
+	maker = may_have_made_newest(ns, IDS_SEM, start_s) || may_have_made_newest(ns, IDS_MSG, start_s);
 	if (!referred && !maker)
 		return 0;
 	ending = bpf_map_lookup_elem(&endings, &at);
@@ -333,7 +322,7 @@ static __always_inline int ended(struct task_struct *task, struct mm_struct *mm,
 	    bpf_map_update_elem(&departed, &key, gone, BPF_ANY))
 		__sync_fetch_and_add(&missed, 1);
 	if (maker)
-		made_note(ending, at, task, ns);
+		made_note(ending, at, task, ns, start_s);
 	return 0;
 }
 
