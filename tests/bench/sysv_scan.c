@@ -54,13 +54,11 @@ static void scans_measure(struct lab_daemon *daemon, const char *what)
 /* Open scope: only looks, for an hour at least. */
 static void daemon_start(struct lab_daemon *daemon, const struct lab_ipc *ipc, const char *timeout, bool open)
 {
-	lab_ipc_daemon_start(daemon,
-			     &(struct lab_ipc_setup){.timeout = timeout,
-						     .options = open ? "action = \"report\";" : "",
-						     .more = open ? "mode = \"observe\";"
-								  : "guard: { rate = 1000000; burst = 1000000; };",
-						     .ipc = {ipc},
-						     .open = open});
+	lab_ipc_daemon_start(daemon, &(struct lab_ipc_setup){.timeout = timeout,
+							     .options = open ? "action = \"report\";" : "",
+							     .guard = "rate = 1000000; burst = 1000000;",
+							     .ipc = ipc,
+							     .observe = open});
 }
 
 static void namespaces_measure(void)

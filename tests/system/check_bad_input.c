@@ -250,7 +250,7 @@ START_TEST(a_key_that_is_none_is_refused)
 	char *out, *err;
 
 	lab_ipc_make(&ipc);
-	lab_ipc_daemon_start(&daemon, &(struct lab_ipc_setup){.ipc = {&ipc}});
+	lab_ipc_daemon_start(&daemon, &(struct lab_ipc_setup){.ipc = &ipc});
 	lab_daemon_stop(&daemon);
 	lab_write_file(daemon.config, 0600,
 		       "ghostbuster: { journal: { format = \"json\"; }; control = \"" LAB_DIR

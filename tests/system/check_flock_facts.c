@@ -206,7 +206,7 @@ START_TEST(what_this_kernel_allows_is_said)
 	int major = 0, minor = 0;
 	struct utsname name;
 
-	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){0});
+	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){.anew = true});
 	uname(&name);
 	ck_assert_int_eq(sscanf(name.release, "%d.%d", &major, &minor), 2);
 	if (major > 5 || (major == 5 && minor >= 13))
@@ -340,7 +340,7 @@ START_TEST(a_waiter_from_before_the_start_that_went_on)
 	mine = lab_must(&waiter, deed_open_lock, LAB_PATH(PATH));
 	lab_start(&waiter, deed_flock, mine, LOCK_EX);
 	lab_lock_wait_waiting(PATH, 1);
-	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){0});
+	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){.anew = true});
 	next = lab_must(&third, deed_open_lock, LAB_PATH(OTHER));
 	lab_must(&third, deed_flock, next, LOCK_EX);
 	lab_must(&script, deed_flock, fd, LOCK_UN);
@@ -404,5 +404,5 @@ int main(int argc, char *argv[])
 	tcase_add_test(tcase, the_locks_of_closed_files_are_forgotten);
 	tcase_add_test(tcase, a_waiter_from_before_the_start_that_went_on);
 	tcase_add_test(tcase, who_asks_for_more_does_not_wait_for_himself);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

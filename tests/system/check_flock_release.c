@@ -252,5 +252,5 @@ int main(int argc, char *argv[])
 	tcase_add_test(tcase, a_signal_ends_the_holder);
 	tcase_add_test(tcase, one_range_of_an_open_file);
 	tcase_add_test(tcase, a_leak_in_a_child_pid_namespace);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

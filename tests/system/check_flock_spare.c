@@ -65,9 +65,9 @@ static void leak_end(void)
 	lab_actor_end(&leak_waiter);
 }
 
-static void begin(void)
+static void begin(bool anew)
 {
-	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){.options = UNLOCK_ALL});
+	lab_lock_daemon(&daemon_, &(struct lab_lock_setup){.options = UNLOCK_ALL, .anew = anew});
 	leak_begin();
 }
 
@@ -98,7 +98,7 @@ START_TEST(a_daemon_that_locks_before_it_forks)
 	pid_t background;
 	long fd;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(PATH));
 	lab_must(&holder, deed_flock, fd, LOCK_EX);
@@ -119,7 +119,7 @@ START_TEST(a_mapping_alone_is_named)
 	const json_t *event;
 	long fd;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(PATH));
 	lab_must(&holder, deed_flock_by_child, fd, LOCK_EX);
@@ -140,7 +140,7 @@ START_TEST(in_flight_alone_is_told_of)
 {
 	long fd;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(PATH));
 	lab_must(&holder, deed_flock, fd, LOCK_EX);
@@ -157,7 +157,7 @@ START_TEST(a_leak_that_is_also_in_flight)
 	pid_t service;
 	long fd, copy;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(PATH));
 	lab_must(&holder, deed_flock_by_child, fd, LOCK_EX);
@@ -179,7 +179,7 @@ START_TEST(a_package_managers_lock_is_sacred)
 	pid_t service;
 	long fd;
 
-	begin();
+	begin(false);
 	mkdir(LAB_LOCKS "/var", 0755);
 	mkdir(LAB_LOCKS "/var/lib", 0755);
 	mkdir(LAB_LOCKS "/var/lib/dpkg", 0755);
@@ -201,7 +201,7 @@ START_TEST(outside_of_the_scope_nothing_is_even_told)
 	pid_t service;
 	long fd;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(path));
 	lab_must(&holder, deed_flock_by_child, fd, LOCK_EX);
@@ -229,7 +229,7 @@ START_TEST(a_lock_from_before_the_start_is_told_of)
 	service = (pid_t)lab_must(&holder, deed_service, 0);
 	lab_actor_end(&holder);
 	wait_begin(PATH);
-	begin();
+	begin(true);
 	event = lab_lock_expect(&daemon_, "ghost.found", NULL, PATH);
 	ck_assert_str_eq(json_string_value(json_object_get(event, "action")), "report");
 	ck_assert_str_eq(lab_lock_evidence(event, "finding"), "acquisition-unknown");
@@ -249,7 +249,7 @@ START_TEST(a_posix_lock_is_told_of_with_both_names)
 	char chain[64], wanted[64];
 	long fd;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(PATH));
 	lab_must(&holder, deed_posix, fd, F_WRLCK, 0, 0, 0);
@@ -278,7 +278,7 @@ START_TEST(a_cycle_is_named)
 	const json_t *event;
 	long fd;
 
-	begin();
+	begin(false);
 	actors_start();
 	fd = lab_must(&holder, deed_open_lock, LAB_PATH(PATH));
 	lab_must(&holder, deed_posix, fd, F_WRLCK, 0, 0, 0);
@@ -316,5 +316,5 @@ int main(int argc, char *argv[])
 	tcase_add_test(tcase, a_lock_from_before_the_start_is_told_of);
 	tcase_add_test(tcase, a_posix_lock_is_told_of_with_both_names);
 	tcase_add_test(tcase, a_cycle_is_named);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

@@ -22,10 +22,10 @@
 static struct lab_ipc ipc;
 static struct lab_daemon daemon_;
 
-static void begin(const char *options, const char *more)
+static void begin(const char *options, const char *guard)
 {
 	lab_ipc_make(&ipc);
-	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.options = options, .more = more, .ipc = {&ipc}});
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.options = options, .guard = guard, .ipc = &ipc});
 }
 
 static void end(void)
@@ -130,7 +130,7 @@ START_TEST(an_exemption_holds_for_the_dead)
 	struct lab_actor maker, other;
 	long made, used, orphan;
 
-	begin("rules = ( { owner_uid = 1500; } );", "guard: { exempt = ( { comm = \"precious\"; } ); };");
+	begin("rules = ( { owner_uid = 1500; } );", "exempt = ( { comm = \"precious\"; } );");
 	lab_ipc_actor(&ipc, &other, "maker", LAB_IPC_OTHER);
 	used = lab_must(&other, deed_ipc_get, LAB_SHM, 0, 100);
 	orphan = lab_must(&other, deed_ipc_get, _i, 0, 3);
@@ -395,5 +395,5 @@ int main(void)
 	tcase_add_test(tcase, who_detaches_by_dying_is_named);
 	tcase_add_loop_test(tcase, the_unit_is_named_when_its_cgroup_is_gone, 0, 2 * (int)GB_COUNT(hierarchies));
 	tcase_add_test(tcase, pressure_is_told);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

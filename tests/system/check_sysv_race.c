@@ -114,9 +114,9 @@ START_TEST(who_attaches_in_time_keeps_the_memory)
 	lab_ipc_actor(&ipc, &chaser, "chaser", LAB_IPC_OTHER);
 	lab_must(&creator, deed_fill_segments, (long)ids);
 	lab_actor_kill(&creator);
-	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){
-					       .ipc = {&ipc},
-					       .more = "guard: { rate = 100000; burst = 100000; failures = 1000; };"});
+	lab_ipc_daemon_start(
+		&daemon_,
+		&(struct lab_ipc_setup){.ipc = &ipc, .guard = "rate = 100000; burst = 100000; failures = 1000;"});
 	lab_start(&chaser, deed_chase, (long)round, (long)ids);
 	lab_daemon_pump(&daemon_, 3000);
 	ck_assert_int_eq(lab_end(&chaser), 0);
@@ -143,7 +143,7 @@ START_TEST(a_namespace_that_vanishes_is_skipped)
 	long id;
 
 	lab_ipc_make(&ipc);
-	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = {&ipc}});
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = &ipc});
 	for (int i = 0; i < 8; i++) {
 		struct lab_ipc brief;
 

@@ -13,7 +13,7 @@ static struct lab_daemon daemon_;
 static void begin(const char *options)
 {
 	lab_ipc_make(&ipc);
-	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.options = options, .ipc = {&ipc}});
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.options = options, .ipc = &ipc});
 }
 
 static void end(void)
@@ -82,7 +82,8 @@ START_TEST(an_orphan_goes)
 {
 	long id[3];
 
-	begin(NULL);
+	lab_ipc_make(&ipc);
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = &ipc, .anew = true}); /* it counts from 0 */
 	for (int kind = 0; kind < 3; kind++)
 		id[kind] = orphan((enum lab_ipc_kind)kind);
 	for (int kind = 0; kind < 3; kind++)
@@ -102,7 +103,7 @@ START_TEST(an_orphan_from_before_the_start_goes)
 	lab_ipc_make(&ipc);
 	id = orphan(LAB_SHM);
 	lab_sleep_ms(2100);
-	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = {&ipc}});
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.ipc = &ipc, .anew = true});
 	lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_SHM, id);
 	end();
 }
@@ -308,7 +309,7 @@ START_TEST(younger_than_the_timeout_or_just_used_stays)
 
 	lab_ipc_make(&ipc);
 	snprintf(timeout, sizeof(timeout), "%ums", IDLE_MS);
-	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.timeout = timeout, .ipc = {&ipc}});
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.timeout = timeout, .ipc = &ipc});
 	for (int i = 0; i < 3 && !in_time; i++) {
 		in_time = pair_use_for_long(&pair);
 		stays = exists(LAB_SHM, pair.shm) && exists(LAB_MSG, pair.msg);
@@ -495,5 +496,5 @@ int main(void)
 	tcase_add_test(tcase, a_recycled_pid_is_neither_blamed_nor_trusted);
 	tcase_add_test(tcase, a_creator_in_a_child_pid_namespace);
 	tcase_add_test(tcase, pressure_is_waited_for);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

@@ -215,9 +215,11 @@ START_TEST(where_the_application_asks_itself_it_is_not_asked)
 	lab_scene_make(&scene, LAB_IPV4, PORT);
 	lab_scene_half_close(&scene, &half);
 	lab_must(&scene.server, deed_option, half.server_fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	lab_daemon_start(&daemon,
-			 &(struct lab_setup){
-				 .timeout = "1s", .method = lab_method(_i), .options = PROBING, .net = {&scene.net}});
+	lab_daemon_start(&daemon, &(struct lab_setup){.timeout = "1s",
+						      .method = lab_method(_i),
+						      .options = PROBING,
+						      .own = true,
+						      .net = {&scene.net}});
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.spared", .reason = "keepalive", .remote = half.remote));
 	ck_assert_int_eq(lab_daemon_number(&daemon, "probes"), -1);
 	lab_daemon_stop(&daemon);
@@ -248,7 +250,8 @@ START_TEST(an_interrupted_probe_is_tidied_up_after)
 {
 	struct lab_setup setup = {
 		.timeout = "1s", /* enough probes that the kernel does not give up before all is done here */
-		.options = "peer_probe = \"always\"; probe_interval = \"1s\"; probe_count = 9;"};
+		.options = "peer_probe = \"always\"; probe_interval = \"1s\"; probe_count = 9;",
+		.own = true};
 	bool killed = _i / LAB_METHOD_COUNT;
 	struct lab_connection half;
 	struct lab_daemon daemon;
@@ -316,5 +319,5 @@ int main(void)
 	tcase_add_test(tcase, observing_asks_nobody);
 	tcase = lab_tcase(suite, "automatic", 150);
 	tcase_add_loop_test(tcase, auto_asks_when_a_closed_peer_would_no_longer_answer, 0, 3 * LAB_METHOD_COUNT + 1);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

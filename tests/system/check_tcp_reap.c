@@ -281,5 +281,5 @@ int main(void)
 	tcase_add_loop_test(tcase, observing_reaps_nothing_and_says_each, 0, 3);
 	tcase_add_test(tcase, the_command_line_sets_the_timeout);
 	tcase_add_test(tcase, the_commands_answer);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

@@ -368,5 +368,5 @@ int main(void)
 	tcase_add_loop_test(tcase, tcp_repair_is_left_alone, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, ktls_is_left_alone, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, other_states_are_never_touched, 0, LAB_METHOD_COUNT);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

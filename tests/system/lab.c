@@ -169,6 +169,10 @@ void lab_open(void)
 	umask(022);
 	lab_works(unshare(CLONE_NEWNS) == 0, "a mount namespace");
 	lab_works(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "making mounts private");
+	if (lab_shares()) {
+		lab_share_tidy();
+		return;
+	}
 	mkdir("/run", 0755);
 	lab_works(mount("lab", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0, "an own /run");
 	lab_works(mkdir(LAB_DIR, 0755) == 0 && mkdir(LAB_PLUGINS, 0755) == 0, LAB_DIR "");

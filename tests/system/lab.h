@@ -8,8 +8,9 @@
  * otherwise); EGHOSTBUSTER_TEST_OPEN_SCOPE=1 leaves the scope open (for a machine that is all the tests' own);
  * EGHOSTBUSTER_TEST_METHODS names the methods that this kernel must be able to ("iterator,sock_diag"): found by looking at
  * the kernel otherwise, as EGHOSTBUSTER_TEST_LACKS does with those that it cannot; EGHOSTBUSTER_TEST_IN_PLACE says that
- * the daemon and its plugins lie where only root can write, so that they need no copying;
- * EGHOSTBUSTER_TEST_PATIENCE is how many times longer than on a real machine anything is waited for.
+ * the daemon and its plugins lie where only root can write, so that they need no copying; EGHOSTBUSTER_TEST_SHARE=1 has
+ * the tests of a program share a daemon, see lab_share(); EGHOSTBUSTER_TEST_PATIENCE is how many times longer than on a
+ * real machine anything is waited for.
  *
  * Whatever fails in here fails the test: nothing returns an error unless it says so.
  */
@@ -202,6 +203,7 @@ struct lab_setup {
 	bool summary;        /* as it is installed: in a storm the journal has counts instead of lines */
 	bool no_getfd;       /* the kernel refuses it pidfd_getfd() with EPERM, as Yama with ptrace_scope 3 does */
 	bool no_info;        /* a pidfd does not tell it how the process ended, as before Linux 6.15 */
+	bool own;            /* not shared: see lab_share() */
 	const struct lab_net *net[4];
 };
 
@@ -214,14 +216,24 @@ struct lab_daemon {
 	size_t line_size;
 	char *said; /* all of its standard error */
 	size_t said_size;
+	bool shared; /* see lab_share() */
 };
 
 void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *setup); /* writes the file only */
 void lab_daemon_spawn(struct lab_daemon *daemon, const struct lab_setup *setup);     /* does not wait for it */
 void lab_daemon_start(struct lab_daemon *daemon, const struct lab_setup *setup);     /* until daemon.ready */
 void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup);     /* with the file that is there */
-int lab_daemon_exit(struct lab_daemon *daemon);                                      /* waits; as lab_wait_exit() */
-void lab_daemon_stop(struct lab_daemon *daemon);                                     /* SIGTERM; must exit with 0 */
+void lab_daemon_listen(struct lab_daemon *daemon, pid_t pid, int out, int err);      /* to one that runs */
+
+/*
+ * For a configuration of another kind: the paths, by the name of its folder or NULL; then, once the file is written, until
+ * daemon.ready. One that is shared is reloaded instead, unless `anew`: for what was there before the daemon.
+ */
+void lab_daemon_name(struct lab_daemon *daemon, const char *name);
+void lab_daemon_begin(struct lab_daemon *daemon, bool anew);
+
+int lab_daemon_exit(struct lab_daemon *daemon);                   /* waits; as lab_wait_exit() */
+void lab_daemon_stop(struct lab_daemon *daemon);                  /* SIGTERM; must exit with 0 */
 void lab_daemon_pump(struct lab_daemon *daemon, unsigned int ms); /* takes in what it says for so long */
 
 /* Which events of the journal are meant; what is 0 or NULL is not asked. */
@@ -249,5 +261,27 @@ json_t *lab_daemon_ask(const struct lab_daemon *daemon, const char *command, con
 long lab_number_in(const json_t *value, const char *name);
 /* A number of the plugin's in `status`; -1 when there is none of this name. */
 long lab_daemon_number(const struct lab_daemon *daemon, const char *name);
+
+/* ---- one daemon for all tests of a program (lab_share.c) ----------------------------------------------------------- */
+
+/*
+ * With EGHOSTBUSTER_TEST_SHARE=1 the tests of a program that allows it (lab_main_shared()) find the daemon that the test
+ * before has left, with its configuration reloaded and all that it has learned: as one that has run for long. Without, each
+ * test starts its own, as one that has just been installed.
+ */
+void lab_share(void);
+bool lab_share_end(void); /* false: it did not stop as it must */
+bool lab_shares(void);
+void lab_share_tidy(void); /* removes the files of the test before */
+
+/*
+ * A name for the scope that is the same in each test, or the plugins would begin anew: a link in the daemon's folder to
+ * `target`, which changes. `link` has room for 128 bytes, and is what is returned.
+ */
+const char *lab_share_link(const struct lab_daemon *daemon, size_t number, const char *target, char *link);
+
+/* Its configuration is written: until it has reloaded, or, with `anew`, is ready. */
+void lab_share_order(struct lab_daemon *daemon, bool anew);
+void lab_share_give_back(struct lab_daemon *daemon);
 
 #endif

@@ -106,5 +106,11 @@ int lab_main(Suite *suite)
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return lab_share_end() && !failed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int lab_main_shared(Suite *suite)
+{
+	lab_share();
+	return lab_main(suite);
 }

@@ -16,5 +16,6 @@ TCase *lab_tcase(Suite *suite, const char *name, int timeout_s);
 
 /* The exit code of main(): 77, with the reason, without root. */
 int lab_main(Suite *suite);
+int lab_main_shared(Suite *suite); /* for tests that can share a daemon: see lab_share() */
 
 #endif

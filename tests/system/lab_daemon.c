@@ -28,20 +28,25 @@ static void append(char **text, size_t *size, const char *bytes, size_t count)
 
 /* ---- start and end ------------------------------------------------------------------------------------------------ */
 
-static void write_scope(FILE *file, const struct lab_setup *setup)
+static const char *net_name(const struct lab_net *net)
 {
-	const char *comma = "";
+	return !net ? "nowhere" : net->name[0] ? net->name : net->path;
+}
 
+static void write_scope(FILE *file, const struct lab_daemon *daemon, const struct lab_setup *setup)
+{
+	char link[128];
+
+	lab_require(setup->net[0], "a daemon without a scope would look at the whole machine");
 	fputs("  scope: { netns = (", file);
-	for (size_t i = 0; i < sizeof(setup->net) / sizeof(setup->net[0]) && setup->net[i]; i++) {
-		const struct lab_net *net = setup->net[i];
-
-		if (!lab_open_scope())
-			fprintf(file, "%s\"%s\"", comma, net->name[0] ? net->name : net->path);
-		comma = ", ";
+	for (size_t i = 0; i < sizeof(setup->net) / sizeof(setup->net[0]) && !lab_open_scope(); i++) {
+		if (daemon->shared)
+			fprintf(file, "%s\"%s\"", i ? ", " : "",
+				lab_share_link(daemon, i, net_name(setup->net[i]), link));
+		else if (setup->net[i])
+			fprintf(file, "%s\"%s\"", i ? ", " : "", net_name(setup->net[i]));
 	}
 	fputs("); };\n", file);
-	lab_require(comma[0], "a daemon without a scope would look at the whole machine");
 }
 
 void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *setup)
@@ -54,7 +59,7 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 	lab_require(file, "out of memory");
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; summary = %s; };\n  control = \"%s\";\n",
 		setup->summary ? "true" : "false", daemon->control);
-	write_scope(file, setup);
+	write_scope(file, daemon, setup);
 	fprintf(file, "  guard: { %s };\n  %s\n};\n", setup->guard ? setup->guard : LAB_CALM,
 		setup->more ? setup->more : "");
 	fprintf(file, "plugins: {\n  tcp_close_wait: {\n    enabled = true;\n    timeout = \"%s\";\n",
@@ -86,6 +91,17 @@ static void exec_daemon(const struct lab_daemon *daemon, const struct lab_setup 
 	_exit(126);
 }
 
+void lab_daemon_listen(struct lab_daemon *daemon, pid_t pid, int out, int err)
+{
+	daemon->pid = pid;
+	daemon->out = out;
+	daemon->err = err;
+	daemon->events = json_array();
+	daemon->line = daemon->said = NULL;
+	daemon->line_size = daemon->said_size = 0;
+	append(&daemon->said, &daemon->said_size, "", 0);
+}
+
 void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup)
 {
 	int out[2], err[2];
@@ -98,27 +114,48 @@ void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup)
 		exec_daemon(daemon, setup, out[1], err[1]);
 	close(out[1]);
 	close(err[1]);
-	daemon->out = out[0];
-	daemon->err = err[0];
-	daemon->events = json_array();
-	daemon->line = daemon->said = NULL;
-	daemon->line_size = daemon->said_size = 0;
-	append(&daemon->said, &daemon->said_size, "", 0);
+	lab_daemon_listen(daemon, daemon->pid, out[0], err[0]);
+}
+
+void lab_daemon_name(struct lab_daemon *daemon, const char *name)
+{
+	*daemon = (struct lab_daemon){.out = -1, .err = -1, .shared = lab_shares() && !name};
+	snprintf(daemon->dir, sizeof(daemon->dir), LAB_DIR "/%s", name ? name : "daemon");
+	snprintf(daemon->config, sizeof(daemon->config), "%s/eghostbuster.cfg", daemon->dir);
+	snprintf(daemon->control, sizeof(daemon->control), "%s/control.sock", daemon->dir);
+	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
+}
+
+void lab_daemon_begin(struct lab_daemon *daemon, bool anew)
+{
+	if (daemon->shared) {
+		lab_share_order(daemon, anew);
+		return;
+	}
+	lab_daemon_again(daemon, &(struct lab_setup){0});
+	lab_daemon_expect(daemon, LAB_MATCH(.event = "daemon.ready"));
 }
 
 void lab_daemon_spawn(struct lab_daemon *daemon, const struct lab_setup *setup)
 {
-	*daemon = (struct lab_daemon){.out = -1, .err = -1};
-	snprintf(daemon->dir, sizeof(daemon->dir), LAB_DIR "/%s", setup->name ? setup->name : "daemon");
-	snprintf(daemon->config, sizeof(daemon->config), "%s/eghostbuster.cfg", daemon->dir);
-	snprintf(daemon->control, sizeof(daemon->control), "%s/control.sock", daemon->dir);
-	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
+	lab_daemon_name(daemon, setup->name ? setup->name : lab_shares() ? "own" : NULL);
 	lab_daemon_configure(daemon, setup);
 	lab_daemon_again(daemon, setup);
 }
 
+static bool can_share(const struct lab_setup *setup)
+{
+	return lab_shares() && !setup->own && !setup->name && !setup->arg[0] && !setup->no_getfd && !setup->no_info;
+}
+
 void lab_daemon_start(struct lab_daemon *daemon, const struct lab_setup *setup)
 {
+	if (can_share(setup)) {
+		lab_daemon_name(daemon, NULL);
+		lab_daemon_configure(daemon, setup);
+		lab_daemon_begin(daemon, false);
+		return;
+	}
 	lab_daemon_spawn(daemon, setup);
 	lab_daemon_expect(daemon, LAB_MATCH(.event = "daemon.ready"));
 }
@@ -144,6 +181,10 @@ void lab_daemon_stop(struct lab_daemon *daemon)
 {
 	int code;
 
+	if (daemon->shared) {
+		lab_share_give_back(daemon);
+		return;
+	}
 	kill(daemon->pid, SIGTERM);
 	code = lab_daemon_exit(daemon);
 	lab_require(code == 0, "the daemon ended with %d, wanted 0; it said:\n%s", code, daemon->said);
@@ -254,15 +295,6 @@ unsigned int lab_daemon_count(const struct lab_daemon *daemon, const struct lab_
 	return count;
 }
 
-static json_t *nth(const struct lab_daemon *daemon, unsigned int n, const struct lab_match *match)
-{
-	json_t *event;
-	size_t i;
-
-	json_array_foreach(daemon->events, i, event) if (matches(event, match) && --n == 0) return event;
-	return NULL;
-}
-
 #define STORY_MAX 6000
 
 static bool was_reaped(const struct lab_daemon *daemon, const char *id)
@@ -311,9 +343,14 @@ void lab_daemon_give_up(struct lab_daemon *daemon, const char *what, unsigned in
 json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const struct lab_match *match)
 {
 	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
-	unsigned int found;
+	unsigned int found = 0;
+	size_t seen = 0;
 
-	while ((found = lab_daemon_count(daemon, match)) < count) {
+	for (;;) {
+		for (; found < count && seen < json_array_size(daemon->events); seen++)
+			found += matches(json_array_get(daemon->events, seen), match);
+		if (found == count)
+			return json_array_get(daemon->events, seen - 1);
 		int status;
 
 		if (lab_now_ms() > end)
@@ -327,7 +364,6 @@ json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const str
 					 (unsigned int)status, daemon->said);
 		}
 	}
-	return nth(daemon, count, match);
 }
 
 json_t *lab_daemon_expect(struct lab_daemon *daemon, const struct lab_match *match)

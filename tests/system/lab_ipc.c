@@ -251,26 +251,22 @@ void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup 
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
+	char link[128];
 	FILE *file = open_memstream(&text, &size);
 
-	lab_require(file && setup->ipc[0], "a daemon without a scope would look at the whole machine");
-	*daemon = (struct lab_daemon){.out = -1, .err = -1};
-	snprintf(daemon->dir, sizeof(daemon->dir), LAB_DIR "/daemon");
-	snprintf(daemon->config, sizeof(daemon->config), "%s/eghostbuster.cfg", daemon->dir);
-	snprintf(daemon->control, sizeof(daemon->control), "%s/control.sock", daemon->dir);
-	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
-	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n  scope: { ipcns = (",
-		daemon->control);
-	for (size_t i = 0; i < sizeof(setup->ipc) / sizeof(setup->ipc[0]) && setup->ipc[i] && !setup->open; i++)
-		fprintf(file, "%s\"%s\"", i ? ", " : "", setup->ipc[i]->path);
-	fprintf(file,
-		"); };\n  %s\n};\nplugins: {\n  sysv_ipc: {\n    enabled = true;\n    timeout = \"%s\";\n    %s\n  };\n};\n",
-		setup->more ? setup->more : "", setup->timeout ? setup->timeout : "1s",
-		setup->options ? setup->options : "");
+	lab_require(file && setup->ipc, "a daemon without a scope would look at the whole machine");
+	lab_daemon_name(daemon, NULL);
+	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n", daemon->control);
+	if (setup->observe)
+		fputs("  mode = \"observe\";\n", file);
+	else
+		fprintf(file, "  scope: { ipcns = (\"%s\"); };\n", lab_share_link(daemon, 0, setup->ipc->path, link));
+	fprintf(file, "  guard: { %s };\n};\n", setup->guard ? setup->guard : LAB_CALM);
+	fprintf(file, "plugins: { sysv_ipc: { enabled = true; timeout = \"%s\"; %s }; };\n",
+		setup->timeout ? setup->timeout : "1s", setup->options ? setup->options : "");
 	fclose(file);
 	lab_write_file(daemon->config, 0600, text);
-	lab_daemon_again(daemon, &(struct lab_setup){0});
-	lab_daemon_expect(daemon, LAB_MATCH(.event = "daemon.ready"));
+	lab_daemon_begin(daemon, setup->anew);
 }
 
 static bool event_is(const json_t *event, const char *name, const char *reason, enum lab_ipc_kind kind, long id)

@@ -53,11 +53,12 @@ long deed_fork_as(const long *args);
 /* ---- the daemon with sysv_ipc alone ------------------------------------------------------------------------------- */
 
 struct lab_ipc_setup {
-	const char *timeout; /* "1s" when NULL */
-	const char *options; /* more of sysv_ipc */
-	const char *more;    /* more of ghostbuster */
-	const struct lab_ipc *ipc[4];
-	bool open; /* the scope: for those that observe only */
+	const struct lab_ipc *ipc; /* the scope */
+	const char *timeout;       /* "1s" when NULL */
+	const char *options;       /* more of sysv_ipc */
+	const char *guard;         /* options of the guard; LAB_CALM when NULL */
+	bool observe;              /* only looks, in an open scope */
+	bool anew;                 /* see lab_daemon_begin() */
 };
 void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup *setup);
 

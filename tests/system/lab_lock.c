@@ -66,20 +66,15 @@ void lab_lock_daemon(struct lab_daemon *daemon, const struct lab_lock_setup *set
 	FILE *file = open_memstream(&text, &size);
 
 	lab_require(file, "out of memory");
-	*daemon = (struct lab_daemon){.out = -1, .err = -1};
-	snprintf(daemon->dir, sizeof(daemon->dir), LAB_DIR "/%s", setup->name ? setup->name : "daemon");
-	snprintf(daemon->config, sizeof(daemon->config), "%s/eghostbuster.cfg", daemon->dir);
-	snprintf(daemon->control, sizeof(daemon->control), "%s/control.sock", daemon->dir);
-	lab_works(mkdir(daemon->dir, 0700) == 0 || errno == EEXIST, "%s", daemon->dir);
+	lab_daemon_name(daemon, setup->name);
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n", daemon->control);
 	fprintf(file, "  scope: { paths = (\"%s\"); };\n  guard: { %s };\n  %s\n};\n", locks,
-		setup->guard ? setup->guard : "", setup->more ? setup->more : "");
+		setup->guard ? setup->guard : LAB_CALM, setup->more ? setup->more : "");
 	fprintf(file, "plugins: { flock: { enabled = true; timeout = \"1s\"; action = \"%s\"; %s }; };\n",
 		setup->action ? setup->action : "unlock", setup->options ? setup->options : "");
 	fclose(file);
 	lab_write_file(daemon->config, 0600, text);
-	lab_daemon_again(daemon, &(struct lab_setup){0});
-	lab_daemon_expect(daemon, LAB_MATCH(.event = "daemon.ready"));
+	lab_daemon_begin(daemon, setup->anew);
 }
 
 /* ---- deeds -------------------------------------------------------------------------------------------------------- */
@@ -278,13 +273,14 @@ bool lab_lock_may_release(const struct lab_daemon *daemon)
 	return releases;
 }
 
-bool lab_lock_releases(const struct lab_daemon *daemon)
+bool lab_lock_releases(struct lab_daemon *daemon)
 {
 	bool releases = lab_lock_may_release(daemon);
 
 	if (!releases) {
 		printf("not on this kernel: releasing locks\n");
 		fflush(stdout);
+		lab_daemon_stop(daemon);
 	}
 	return releases;
 }

@@ -18,6 +18,7 @@ struct lab_lock_setup {
 	const char *options; /* more options of the plugin: rules */
 	const char *guard;
 	const char *more; /* more options of ghostbuster */
+	bool anew;        /* see lab_daemon_begin() */
 };
 
 /* Once in each test, after lab_open(). */
@@ -52,7 +53,8 @@ long deed_new_pidns(const long *args); /* the next children live in a pid namesp
 
 /* Whether this kernel can release locks, or only tell of them: where mappings cannot be looked at, before 5.13. */
 bool lab_lock_may_release(const struct lab_daemon *daemon);
-bool lab_lock_releases(const struct lab_daemon *daemon); /* says "not on this kernel", for a test that ends upon it */
+bool lab_lock_releases(
+	struct lab_daemon *daemon); /* says "not on this kernel", and stops it, for a test that ends upon it */
 
 /* Whether a lock on the file belongs to an open file of the process: told of the very descriptors, so never in doubt. */
 bool lab_lock_has(pid_t pid, const char *path);
