@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,50 @@ START_TEST(the_creator_is_named)
 	ck_assert_int_eq(evidence_number(event, "creator_candidates"), _i == LAB_SHM ? 0 : 1);
 	ck_assert_str_eq(owner_text(event, 0, "comm"), "maker");
 	ck_assert_str_eq(owner_text(event, 0, "exe"), program());
+	end();
+}
+END_TEST
+
+static ino_t namespace_number(void)
+{
+	struct stat status;
+
+	lab_works(stat(ipc.path, &status) == 0, "%s", ipc.path);
+	return status.st_ino;
+}
+
+/* A new namespace, if possible with that number, which is free in a moment; else less is asked. */
+static void namespace_again(ino_t number)
+{
+	lab_ipc_make(&ipc);
+	for (int i = 0; i < 50 && namespace_number() != number; i++) {
+		lab_ipc_end(&ipc);
+		lab_sleep_ms(20);
+		lab_ipc_make(&ipc);
+	}
+}
+
+/* The numbers of namespaces and the ids in them are used again: what is known of the one is not true of the other. */
+START_TEST(a_namespace_with_the_number_of_another)
+{
+	const json_t *event;
+	ino_t number;
+	char link[128];
+	pid_t pid;
+
+	begin(NULL, NULL);
+	made_and_reaped(LAB_MSG, &pid);
+	number = namespace_number();
+	lab_ipc_end(&ipc);
+	namespace_again(number);
+	lab_share_link(&daemon_, 0, ipc.path, link);
+	json_array_clear(daemon_.events);
+	kill(daemon_.pid, SIGHUP);
+	lab_daemon_expect(&daemon_, LAB_MATCH(.event = "config.reloaded"));
+	event = made_and_reaped(LAB_MSG, &pid);
+	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
+	ck_assert_int_eq(evidence_number(event, "creator_pid"), pid);
+	ck_assert_int_eq(evidence_number(event, "creator_candidates"), 1);
 	end();
 }
 END_TEST
@@ -388,6 +433,7 @@ int main(void)
 	TCase *tcase = lab_tcase(suite, "people", 120);
 
 	tcase_add_loop_test(tcase, the_creator_is_named, 0, 3);
+	tcase_add_test(tcase, a_namespace_with_the_number_of_another);
 	tcase_add_loop_test(tcase, of_several_who_may_have_made_it_none_is_named, 1, 3);
 	tcase_add_loop_test(tcase, an_exemption_holds_for_the_dead, 0, 3);
 	tcase_add_test(tcase, who_has_something_to_undo_keeps_the_set);
