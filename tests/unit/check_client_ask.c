@@ -25,6 +25,7 @@
 
 static char folder[64], path[96];
 static char *said, *complained;
+static int ends[2]; /* of fork_listener() */
 
 static void setup(void)
 {
@@ -84,19 +85,39 @@ static uint64_t machine_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* As fork(); the parent returns when the child has called listens(): the path alone is there between bind() and listen(). */
+static pid_t fork_listener(void)
+{
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	close(ends[pid ? 1 : 0]);
+	if (!pid)
+		return 0;
+	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+	close(ends[0]);
+	return pid;
+}
+
+static void listens(void)
+{
+	if (write(ends[1], "", 1) != 1)
+		_exit(1);
+}
+
 /* A daemon in a child, until it is killed. */
 static pid_t daemon_start(void)
 {
 	struct control *control;
-	pid_t pid = fork();
+	pid_t pid = fork_listener();
 
-	if (pid) {
-		for (int i = 0; i < 1000 && access(path, F_OK); i++)
-			usleep(1000);
+	if (pid)
 		return pid;
-	}
 	if (control_open(path, echo, NULL, &control))
 		_exit(1);
+	listens();
 	for (;;) {
 		struct pollfd pollfd = {.fd = control_fd(control), .events = POLLIN};
 
@@ -119,17 +140,15 @@ static pid_t impostor_start(const char *bytes, uid_t uid)
 	} else {
 		ck_assert_int_eq(chmod(folder, 0777), 0);
 	}
-	pid = fork();
+	pid = fork_listener();
 	if (pid) {
 		close(fd);
-		for (int i = 0; i < 1000 && access(path, F_OK); i++)
-			usleep(1000);
-		usleep(uid ? 50000 : 0); /* between bind() and listen() */
 		return pid;
 	}
 	if (uid && (setgid(uid) || setuid(uid) || bind(fd, (const struct sockaddr *)&address, sizeof(address)) ||
 		    listen(fd, 4)))
 		_exit(1);
+	listens();
 	client = accept(fd, NULL, NULL);
 	if (client >= 0 && *bytes && send(client, bytes, strlen(bytes), MSG_NOSIGNAL) < 0)
 		_exit(2);
