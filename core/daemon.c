@@ -116,7 +116,7 @@ void daemon_seen(void *arg)
 	for (size_t i = 0; i < daemon->slot_count; i++) {
 		const struct plugin *plugin = daemon->slots[i]->plugin;
 
-		if (plugin_is_open(plugin) && plugin->callbacks->scan && !plugin->first_over)
+		if (plugin_is_open(plugin) && plugin->callbacks->scan && !plugin->looked)
 			return;
 	}
 	if (!daemon->ready)

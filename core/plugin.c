@@ -102,7 +102,7 @@ int plugin_open(struct plugin *plugin, const struct gb_plugin *callbacks, const 
 	plugin->why = NULL;
 	plugin->state = PLUGIN_RUNNING;
 	plugin->opened_ns = clock_now_ns();
-	plugin->first_done = plugin->first_over = false;
+	plugin->first_done = plugin->looked = false;
 	plugin->scanning = plugin->asked = plugin->scope_said = false;
 	plugin->scan_errors = plugin->dispatch_errors = 0;
 	plugin->next_scan_ns = callbacks->scan ? plugin->opened_ns : CLOCK_NEVER;
@@ -199,7 +199,7 @@ void plugin_ask(struct plugin *plugin)
 
 void plugin_look_anew(struct plugin *plugin)
 {
-	plugin->first_over = false;
+	plugin->looked = false;
 	plugin_ask(plugin);
 }
 

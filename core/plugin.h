@@ -94,7 +94,7 @@ struct plugin {
 	struct loop_deadline step, summary_due;
 	bool scanning, asked;
 	bool first_done; /* a whole scan was made in this life */
-	bool first_over; /* a scan ended or failed since it was opened or told to look anew: nobody waits for it any longer */
+	bool looked; /* a scan ended, or failed, since it was opened or told to look anew: nobody waits for it any longer */
 	uint32_t scan_flags, scan_errors, dispatch_errors;
 	uint64_t scan_started_ns, next_scan_ns, opened_ns;
 

@@ -43,10 +43,10 @@ static void heal_unseen(struct plugin *plugin)
 
 static void scan_over(struct plugin *plugin)
 {
-	bool first = !plugin->first_over && !plugin->asked; /* asked meanwhile: that scan is still to come */
+	bool first = !plugin->looked && !plugin->asked; /* asked meanwhile: that scan is still to come */
 
 	plugin->scanning = false;
-	plugin->first_over = plugin->first_over || first;
+	plugin->looked |= first;
 	if (first && plugin->engine->seen)
 		plugin->engine->seen(plugin->engine->seen_arg);
 }

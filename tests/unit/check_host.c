@@ -119,9 +119,9 @@ START_TEST(reconfigured)
 	fake.reconfigure_error = 0;
 	ck_assert_int_eq(plugin_reconfigure(plugin, NULL), 0);
 	plugin_look_anew(plugin);
-	ck_assert(!plugin->first_over);
+	ck_assert(!plugin->looked);
 	settle();
-	ck_assert(plugin->first_over);
+	ck_assert(plugin->looked);
 	ck_assert_uint_eq(fake.scans, 2);
 }
 END_TEST
