@@ -105,6 +105,7 @@ struct sysv_creator_key {
 
 struct sysv_creator {
 	struct sysv_departed gone;
+	__u64 object;     /* its address: the same ids come back with the next namespace of the same number */
 	__u32 candidates; /* how many may have */
 	__u32 reserved;
 };
@@ -115,7 +116,7 @@ _Static_assert(sizeof(struct sysv_user) == 24, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_query) == 128, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_departed) == 40 + 1024 + 888, "shared with the kernel");
 _Static_assert(sizeof(struct sysv_creator_key) == 16, "shared with the kernel");
-_Static_assert(sizeof(struct sysv_creator) == sizeof(struct sysv_departed) + 8, "shared with the kernel");
+_Static_assert(sizeof(struct sysv_creator) == sizeof(struct sysv_departed) + 16, "shared with the kernel");
 
 /* What is known of one object. */
 enum sysv_fact {

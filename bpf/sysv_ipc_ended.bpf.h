@@ -237,11 +237,14 @@ static __always_inline __s32 made_id(void *object, int kind, __u32 uid, __s64 st
 	return BPF_CORE_READ(perm, id);
 }
 
+/* What is noted of another object is of a namespace that had the same number, and is gone. */
 static __always_inline void creator_note(__u32 ipcns, int kind, __s32 id, struct sysv_creator *fresh, bool is_exit)
 {
 	struct sysv_creator_key key = {.ipcns = ipcns, .kind = kind == IDS_SEM ? SYSV_SEM : SYSV_MSG, .id = id};
 	struct sysv_creator *known = bpf_map_lookup_elem(&creators, &key);
 
+	if (known && known->object != fresh->object)
+		known = NULL;
 	if (known && knows_more(&known->gone, &fresh->gone))
 		return;
 	if (known && known->gone.start_ns != fresh->gone.start_ns) {
@@ -270,6 +273,7 @@ __noinline int sysv_maker_note(__u32 at, __u32 nth)
 	if (!object)
 		return 0;
 	id = made_id(object, kind, ending->euid, ending->start_s);
+	ending->maker.object = (__u64)object;
 	if (id >= 0)
 		creator_note(ending->ipcns, kind, id, &ending->maker, at == AT_EXIT);
 	return 0;

@@ -123,12 +123,19 @@ static void namespace_again(ino_t number)
 	}
 }
 
+static void reload(const struct lab_ipc_setup *setup)
+{
+	lab_ipc_daemon_configure(&daemon_, setup);
+	json_array_clear(daemon_.events);
+	kill(daemon_.pid, SIGHUP);
+	lab_daemon_expect(&daemon_, LAB_MATCH(.event = "config.reloaded"));
+}
+
 /* The numbers of namespaces and the ids in them are used again: what is known of the one is not true of the other. */
 START_TEST(a_namespace_with_the_number_of_another)
 {
 	const json_t *event;
 	ino_t number;
-	char link[128];
 	pid_t pid;
 
 	begin(NULL, NULL);
@@ -136,13 +143,56 @@ START_TEST(a_namespace_with_the_number_of_another)
 	number = namespace_number();
 	lab_ipc_end(&ipc);
 	namespace_again(number);
-	lab_share_link(&daemon_, 0, ipc.path, link);
-	json_array_clear(daemon_.events);
-	kill(daemon_.pid, SIGHUP);
-	lab_daemon_expect(&daemon_, LAB_MATCH(.event = "config.reloaded"));
+	reload(&(struct lab_ipc_setup){.ipc = &ipc});
 	event = made_and_reaped(LAB_MSG, &pid);
 	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
 	ck_assert_int_eq(evidence_number(event, "creator_pid"), pid);
+	ck_assert_int_eq(evidence_number(event, "creator_candidates"), 1);
+	end();
+}
+END_TEST
+
+static long made_and_gone(const char *comm)
+{
+	struct lab_actor maker;
+	long id;
+
+	lab_ipc_actor(&ipc, &maker, comm, LAB_IPC_USER);
+	id = lab_must(&maker, deed_ipc_get, LAB_MSG, 0, 0);
+	lab_actor_kill(&maker);
+	return id;
+}
+
+/* -> the id in the second; negative: somebody else has the number now. */
+static long two_with_the_same_number(void)
+{
+	ino_t number;
+
+	lab_ipc_make(&ipc);
+	lab_ipc_daemon_start(&daemon_, &(struct lab_ipc_setup){.timeout = "1h", .ipc = &ipc});
+	made_and_gone("former");
+	number = namespace_number();
+	lab_ipc_end(&ipc);
+	namespace_again(number);
+	if (namespace_number() == number)
+		return made_and_gone("maker");
+	end();
+	return -1;
+}
+
+/* Both are made, and both makers end, between two scans: the former is not another one who may have made it. */
+START_TEST(of_two_namespaces_with_the_same_number)
+{
+	const json_t *event;
+	long id = -1;
+
+	for (int i = 0; id < 0; i++) {
+		ck_assert_int_lt(i, 8);
+		id = two_with_the_same_number();
+	}
+	reload(&(struct lab_ipc_setup){.ipc = &ipc});
+	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_MSG, id);
+	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
 	ck_assert_int_eq(evidence_number(event, "creator_candidates"), 1);
 	end();
 }
@@ -434,6 +484,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, the_creator_is_named, 0, 3);
 	tcase_add_test(tcase, a_namespace_with_the_number_of_another);
+	tcase_add_test(tcase, of_two_namespaces_with_the_same_number);
 	tcase_add_loop_test(tcase, of_several_who_may_have_made_it_none_is_named, 1, 3);
 	tcase_add_loop_test(tcase, an_exemption_holds_for_the_dead, 0, 3);
 	tcase_add_test(tcase, who_has_something_to_undo_keeps_the_set);

@@ -247,7 +247,7 @@ long deed_fork_as(const long *args)
 
 /* ---- the daemon --------------------------------------------------------------------------------------------------- */
 
-void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup *setup)
+void lab_ipc_daemon_configure(struct lab_daemon *daemon, const struct lab_ipc_setup *setup)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
@@ -255,7 +255,6 @@ void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup 
 	FILE *file = open_memstream(&text, &size);
 
 	lab_require(file && setup->ipc, "a daemon without a scope would look at the whole machine");
-	lab_daemon_name(daemon, NULL);
 	fprintf(file, "ghostbuster: {\n  journal: { format = \"json\"; };\n  control = \"%s\";\n", daemon->control);
 	if (setup->observe)
 		fputs("  mode = \"observe\";\n", file);
@@ -266,6 +265,12 @@ void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup 
 		setup->timeout ? setup->timeout : "1s", setup->options ? setup->options : "");
 	fclose(file);
 	lab_write_file(daemon->config, 0600, text);
+}
+
+void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup *setup)
+{
+	lab_daemon_name(daemon, NULL);
+	lab_ipc_daemon_configure(daemon, setup);
 	lab_daemon_begin(daemon, setup->anew);
 }
 

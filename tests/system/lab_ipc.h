@@ -60,6 +60,7 @@ struct lab_ipc_setup {
 	bool observe;              /* only looks, in an open scope */
 	bool anew;                 /* see lab_daemon_begin() */
 };
+void lab_ipc_daemon_configure(struct lab_daemon *daemon, const struct lab_ipc_setup *setup); /* writes the file only */
 void lab_ipc_daemon_start(struct lab_daemon *daemon, const struct lab_ipc_setup *setup);
 
 /* Events about one object; `reason` may be NULL. */
