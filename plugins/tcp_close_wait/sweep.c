@@ -285,9 +285,26 @@ static void stale_forget(struct cw *cw, const struct cw_due *due)
 	cw->must_repair = true;
 }
 
+static bool is_tracked(const struct cw *cw, const struct cw_known *known)
+{
+	struct cw_suspect suspect;
+
+	return known->sock && cw_kernel_find(&cw->kernel, known->sock, &suspect) == 0 &&
+	       (!suspect.cookie || suspect.cookie == known->cookie);
+}
+
 /*
- * In a namespace that was looked at whole, a socket that must have shown and did not has left CLOSE_WAIT: every one in a
- * dump, those whose peer is being asked in the iterator's.
+ * In a namespace that was looked at whole; or in one that is none any more, where everything was looked at. A reload has
+ * forgotten when to look where.
+ */
+static bool must_have_shown(const struct cw *cw, const struct cw_known *known)
+{
+	return cw_netns_has(&cw->sweep.netns, known->netns) || (cw->sweep.repairs && !is_tracked(cw, known));
+}
+
+/*
+ * A socket that must have shown and did not has left CLOSE_WAIT: every one in a dump, those whose peer is being asked in
+ * the iterator's.
  */
 static void missing_heal(struct cw *cw)
 {
@@ -295,7 +312,7 @@ static void missing_heal(struct cw *cw)
 
 	HASH_ITER (hh, cw->known.head, known, next)
 		if ((!cw->kernel.looks || known->probe_started_ns) && known->seen_ns != cw->sweep.started_ns &&
-		    cw_netns_has(&cw->sweep.netns, known->netns)) {
+		    must_have_shown(cw, known)) {
 			if (known->probe_started_ns)
 				cw_probe_missing(cw, known);
 			else

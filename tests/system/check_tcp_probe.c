@@ -147,7 +147,10 @@ START_TEST(many_peers_are_asked_and_each_is_heard)
 	lab_must(&scene.server, deed_loopback, 0);
 	lab_sleep_ms(2000);
 	kill(daemon.pid, SIGCONT);
+	end = lab_now_ms() + LAB_PATIENCE_MS;
 	for (long probing = 0; probing < AT_ONCE && reaped < MANY + MORE;) {
+		if (lab_now_ms() > end)
+			lab_daemon_give_up(&daemon, "ghost.reaped", MANY + MORE, reaped);
 		probing = lab_daemon_number(&daemon, "probing");
 		most = probing > most ? probing : most;
 		lab_daemon_pump(&daemon, 100);
@@ -285,6 +288,44 @@ START_TEST(an_interrupted_probe_is_tidied_up_after)
 }
 END_TEST
 
+/* A reload forgets when to look where; who was asked in a namespace that is gone is not asked for ever. */
+START_TEST(who_is_asked_when_the_namespace_ends)
+{
+	struct lab_setup setup = {.timeout = "1s",
+				  .options = "peer_probe = \"always\"; probe_interval = \"1s\"; probe_count = 9;",
+				  .own = true};
+	struct lab_connection half;
+	struct lab_daemon daemon;
+	struct lab_scene scene;
+	struct lab_net other;
+	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+
+	lab_net_make(&other);
+	lab_scene_make(&scene, LAB_IPV4, PORT);
+	setup.net[0] = &scene.net;
+	setup.net[1] = &other;
+	setup.method = lab_method(_i);
+	lab_scene_half_close(&scene, &half);
+	lab_must(&scene.server, deed_loopback, 0);
+	lab_daemon_start(&daemon, &setup);
+	wait_number(&daemon, "probing", 1);
+	kill(daemon.pid, SIGSTOP);
+	setup.timeout = "2s";
+	lab_daemon_configure(&daemon, &setup);
+	lab_scene_end(&scene);
+	lab_net_delete(&scene.net);
+	kill(daemon.pid, SIGHUP);
+	kill(daemon.pid, SIGCONT);
+	while (lab_daemon_number(&daemon, "probing") > 0) {
+		if (lab_now_ms() > end)
+			lab_daemon_give_up(&daemon, "nobody to be asked", 0, 1);
+		lab_daemon_pump(&daemon, 200);
+	}
+	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.healed", .remote = half.remote));
+	lab_daemon_stop(&daemon);
+}
+END_TEST
+
 START_TEST(observing_asks_nobody)
 {
 	struct lab_connection half;
@@ -316,6 +357,7 @@ int main(void)
 	tcase_add_loop_test(tcase, where_the_application_asks_itself_it_is_not_asked, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, values_of_its_own_are_left_to_the_application, 0, LAB_METHOD_COUNT);
 	tcase_add_loop_test(tcase, an_interrupted_probe_is_tidied_up_after, 0, 2 * LAB_METHOD_COUNT);
+	tcase_add_loop_test(tcase, who_is_asked_when_the_namespace_ends, 0, LAB_METHOD_COUNT);
 	tcase_add_test(tcase, observing_asks_nobody);
 	tcase = lab_tcase(suite, "automatic", 150);
 	tcase_add_loop_test(tcase, auto_asks_when_a_closed_peer_would_no_longer_answer, 0, 3 * LAB_METHOD_COUNT + 1);
