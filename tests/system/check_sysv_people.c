@@ -229,11 +229,11 @@ START_TEST(an_exemption_holds_for_the_dead)
 	lab_ipc_actor(&ipc, &other, "maker", LAB_IPC_OTHER);
 	used = lab_must(&other, deed_ipc_get, LAB_SHM, 0, 100);
 	orphan = lab_must(&other, deed_ipc_get, _i, 0, 3);
-	lab_actor_kill(&other);
 	lab_ipc_actor(&ipc, &maker, "precious", LAB_IPC_USER);
 	made = lab_must(&maker, deed_ipc_get, _i, 0, 3);
 	lab_must(&maker, deed_shm_attach, used);
 	lab_must(&maker, deed_shm_detach, used);
+	lab_actor_kill(&other);
 	lab_actor_kill(&maker);
 	lab_ipc_expect(&daemon_, "ghost.spared", "exempt", (enum lab_ipc_kind)_i, made);
 	lab_ipc_expect(&daemon_, "ghost.spared", "exempt", LAB_SHM, used);
@@ -339,10 +339,10 @@ static const json_t *detached_by_dying_and_reaped(void)
 
 	lab_ipc_actor(&ipc, &maker, "maker", LAB_IPC_USER);
 	id = lab_must(&maker, deed_ipc_get, LAB_SHM, 0, 100);
-	lab_actor_kill(&maker);
 	lab_ipc_actor(&ipc, &server, "server", LAB_IPC_USER);
 	lab_ipc_actor(&ipc, &client, "client", LAB_IPC_OTHER);
 	lab_must(&server, deed_shm_attach, id);
+	lab_actor_kill(&maker);
 	lab_must(&server, deed_grow, GROWN);
 	lab_must(&server, deed_pin, 0);
 	lab_must(&client, deed_shm_attach, id);
