@@ -218,5 +218,5 @@ int main(void)
 	tcase_add_loop_test(tcase, shutdown_that_is_refused_touches_nothing, 0, LAB_METHOD_COUNT);
 	tcase_add_test(tcase, shutdown_that_is_refused_may_be_a_destroy);
 	tcase_add_loop_test(tcase, many_rules_and_a_half_closed_stream_survive, 0, LAB_METHOD_COUNT);
-	return lab_main(suite);
+	return lab_main_shared(suite);
 }

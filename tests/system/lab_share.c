@@ -161,6 +161,29 @@ const char *lab_share_link(const struct lab_daemon *daemon, size_t number, const
 	return link;
 }
 
+/*
+ * Before config.reloaded it has looked: at what this test has made, which may be old enough to be acted upon, and at what the
+ * test before has left, which is gone with its processes.
+ */
+static void forget_the_test_before(struct lab_daemon *daemon)
+{
+	static const char *const ours[] = {"ghost.found", "ghost.spared", "ghost.reaped", "ghost.failed"};
+	bool reloaded = false;
+
+	for (size_t i = 0; !reloaded;) {
+		const char *event = json_string_value(json_object_get(json_array_get(daemon->events, i), "event"));
+		bool is_ours = false;
+
+		reloaded = strcmp(event, "config.reloaded") == 0;
+		for (size_t n = 0; n < sizeof(ours) / sizeof(ours[0]); n++)
+			is_ours |= strcmp(event, ours[n]) == 0;
+		if (is_ours)
+			i++;
+		else
+			json_array_remove(daemon->events, i);
+	}
+}
+
 void lab_share_order(struct lab_daemon *daemon, bool anew)
 {
 	enum order order = anew ? ORDER_NEW : ORDER_RELOAD;
@@ -177,9 +200,8 @@ void lab_share_order(struct lab_daemon *daemon, bool anew)
 	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fds));
 	lab_daemon_listen(daemon, answer.pid, fds[0], fds[1]);
 	lab_daemon_expect(daemon, LAB_MATCH(.event = answer.reloads ? "config.reloaded" : "daemon.ready"));
-	/* What came before that is about the test before. */
-	while (answer.reloads && lab_daemon_count(daemon, LAB_MATCH(.event = "config.reloaded")))
-		json_array_remove(daemon->events, 0);
+	if (answer.reloads)
+		forget_the_test_before(daemon);
 }
 
 void lab_share_give_back(struct lab_daemon *daemon)
