@@ -88,7 +88,7 @@ END_TEST
 /* Hazard 16: what is counted is what is gone. */
 START_TEST(many_leaks_of_many_processes_all_go)
 {
-	enum { SERVERS = 3, LEAKS = 150 };
+	enum { SERVERS = 3, LEAKS = 60 };
 	struct lab_connection leak;
 	struct lab_scene scene[SERVERS];
 	struct lab_daemon daemon;
