@@ -102,8 +102,7 @@ START_TEST(a_reload_takes_a_good_file_and_refuses_a_broken_one)
 
 	setup.timeout = "1s";
 	lab_daemon_configure(&daemon, &setup);
-	kill(daemon.pid, SIGHUP);
-	lab_daemon_expect(&daemon, LAB_MATCH(.event = "config.reloaded"));
+	lab_daemon_reload(&daemon);
 	lab_daemon_expect(&daemon, LAB_MATCH(.event = "ghost.reaped", .remote = leak.remote));
 	lab_daemon_stop(&daemon);
 }

@@ -24,45 +24,19 @@ static pid_t service;
 
 /* ---- a service that takes orders ---------------------------------------------------------------------------------- */
 
-static int descriptor_receive(int flags)
-{
-	char byte, space[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	int fd = -1;
-
-	if (recvmsg(CHANNEL, &message, flags) == 1 && CMSG_FIRSTHDR(&message))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
-	return fd;
-}
-
-static int descriptor_send(int channel, int fd)
-{
-	char byte = 0, space[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	return sendmsg(channel, &message, 0) == 1 ? 0 : -errno;
-}
-
 /* "--receive": is sent the file. "--again FD": asks for the lock of what it inherited. Says when that is done. */
 static void service_main(int argc, char *argv[])
 {
 	bool receives = argc > 1 && strcmp(argv[1], "--receive") == 0;
 	bool asks = argc > 2 && strcmp(argv[1], "--again") == 0;
+	char byte;
+	int fd;
 
 	if (!receives && !asks)
 		return;
 	alarm(lab_lock_life_s());
 	if (receives)
-		lab_works(descriptor_receive(MSG_CMSG_CLOEXEC) >= 0, "recvmsg");
+		lab_works(lab_take(CHANNEL, &byte, 1, &fd, 1, MSG_CMSG_CLOEXEC), "recvmsg");
 	else
 		lab_works(flock((int)strtol(argv[2], NULL, 10), LOCK_EX | LOCK_NB) == 0, "flock");
 	lab_works(write(CHANNEL, "", 1) == 1, "write");
@@ -73,8 +47,8 @@ static void service_main(int argc, char *argv[])
 /* fd, receive or not -> pid, once it has done what it was told */
 static long deed_ordered_service(const long *args)
 {
-	int pair[2];
-	char byte, number[16];
+	int fd = (int)args[0], pair[2];
+	char byte = 0, number[16];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -92,7 +66,7 @@ static long deed_ordered_service(const long *args)
 		_exit(EXIT_FAILURE);
 	}
 	close(pair[1]);
-	if (args[1] && descriptor_send(pair[0], (int)args[0]) < 0)
+	if (args[1] && lab_pass(pair[0], &byte, 1, &fd, 1) < 0)
 		return -EIO;
 	if (read(pair[0], &byte, 1) != 1)
 		return -EIO;

@@ -252,8 +252,7 @@ START_TEST(the_status_counts_by_class)
 
 	setup.method = "sock_diag";
 	lab_daemon_configure(&daemon, &setup);
-	kill(daemon.pid, SIGHUP);
-	lab_daemon_expect(&daemon, LAB_MATCH(.event = "config.reloaded"));
+	lab_daemon_reload(&daemon);
 	kill(daemon.pid, SIGSTOP);
 	lab_scene_leak(&scene, &leak);
 	lab_sleep_ms(1100);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,12 +122,12 @@ static void namespace_again(ino_t number)
 	}
 }
 
-static void reload(const struct lab_ipc_setup *setup)
+/* To the namespace that is there now. */
+static void change_over(void)
 {
-	lab_ipc_daemon_configure(&daemon_, setup);
+	lab_ipc_daemon_configure(&daemon_, &(struct lab_ipc_setup){.ipc = &ipc});
 	json_array_clear(daemon_.events);
-	kill(daemon_.pid, SIGHUP);
-	lab_daemon_expect(&daemon_, LAB_MATCH(.event = "config.reloaded"));
+	lab_daemon_reload(&daemon_);
 }
 
 /* The numbers of namespaces and the ids in them are used again: what is known of the one is not true of the other. */
@@ -143,7 +142,7 @@ START_TEST(a_namespace_with_the_number_of_another)
 	number = namespace_number();
 	lab_ipc_end(&ipc);
 	namespace_again(number);
-	reload(&(struct lab_ipc_setup){.ipc = &ipc});
+	change_over();
 	event = made_and_reaped(LAB_MSG, &pid);
 	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
 	ck_assert_int_eq(evidence_number(event, "creator_pid"), pid);
@@ -180,20 +179,25 @@ static long two_with_the_same_number(void)
 	return -1;
 }
 
-/* Both are made, and both makers end, between two scans: the former is not another one who may have made it. */
+/* Both are made, and both makers end, between two scans. Objects at the same address are not told apart: spared, and again. */
 START_TEST(of_two_namespaces_with_the_same_number)
 {
 	const json_t *event;
-	long id = -1;
+	long id;
 
-	for (int i = 0; id < 0; i++) {
+	for (int i = 0;; i++) {
 		ck_assert_int_lt(i, 8);
 		id = two_with_the_same_number();
+		if (id < 0)
+			continue;
+		change_over();
+		event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_MSG, id);
+		if (evidence_number(event, "creator_candidates") == 1)
+			break;
+		ck_assert_str_eq(evidence_text(event, "creator_comm"), "(none)");
+		end();
 	}
-	reload(&(struct lab_ipc_setup){.ipc = &ipc});
-	event = lab_ipc_expect(&daemon_, "ghost.reaped", NULL, LAB_MSG, id);
 	ck_assert_str_eq(evidence_text(event, "creator_comm"), "maker");
-	ck_assert_int_eq(evidence_number(event, "creator_candidates"), 1);
 	end();
 }
 END_TEST

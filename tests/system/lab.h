@@ -57,6 +57,10 @@ pid_t lab_fork(void);
 /* The exit code of a child, or -SIGNAL. */
 int lab_wait_exit(pid_t pid);
 
+/* Up to two descriptors with some bytes (lab_pass.c): 0 or -errno; whether all of it came. */
+long lab_pass(int channel, const void *bytes, size_t size, const int *fds, size_t count);
+bool lab_take(int channel, void *bytes, size_t size, int *fds, size_t count, int flags);
+
 /* ---- actors (lab_actor.c): processes that do what they are told ---------------------------------------------------- */
 
 #define LAB_ARGS 5
@@ -223,7 +227,8 @@ void lab_daemon_configure(struct lab_daemon *daemon, const struct lab_setup *set
 void lab_daemon_spawn(struct lab_daemon *daemon, const struct lab_setup *setup);     /* does not wait for it */
 void lab_daemon_start(struct lab_daemon *daemon, const struct lab_setup *setup);     /* until daemon.ready */
 void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup);     /* with the file that is there */
-void lab_daemon_listen(struct lab_daemon *daemon, pid_t pid, int out, int err);      /* to one that runs */
+void lab_daemon_reload(struct lab_daemon *daemon);                              /* the same, by the one that runs */
+void lab_daemon_listen(struct lab_daemon *daemon, pid_t pid, int out, int err); /* to one that runs */
 
 /*
  * For a configuration of another kind: the paths, by the name of its folder or NULL; then, once the file is written, until

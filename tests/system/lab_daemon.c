@@ -371,6 +371,15 @@ json_t *lab_daemon_expect(struct lab_daemon *daemon, const struct lab_match *mat
 	return lab_daemon_wait(daemon, 1, match);
 }
 
+void lab_daemon_reload(struct lab_daemon *daemon)
+{
+	const struct lab_match *reloaded = LAB_MATCH(.event = "config.reloaded");
+	unsigned int before = lab_daemon_count(daemon, reloaded);
+
+	kill(daemon->pid, SIGHUP);
+	lab_daemon_wait(daemon, before + 1, reloaded);
+}
+
 void lab_daemon_wait_said(struct lab_daemon *daemon, const char *text)
 {
 	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;

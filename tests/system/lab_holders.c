@@ -37,19 +37,11 @@ long deed_fork_holder(const long *args)
 long deed_stash(const long *args)
 {
 	int fd = (int)args[0], pair[2];
-	char byte = 0, space[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec part = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	char byte = 0;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	if (sendmsg(pair[0], &message, 0) != 1)
+	if (lab_pass(pair[0], &byte, 1, &fd, 1) < 0)
 		return -errno;
 	return close(fd) < 0 ? -errno : 0;
 }

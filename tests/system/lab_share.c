@@ -64,17 +64,8 @@ static void hand_over(bool reloads)
 {
 	struct answer answer = {.pid = shared.pid, .reloads = reloads};
 	int fds[] = {shared.out, shared.err};
-	char space[CMSG_SPACE(sizeof(fds))] = {0};
-	struct iovec part = {.iov_base = &answer, .iov_len = sizeof(answer)};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(header), fds, sizeof(fds));
-	lab_works(sendmsg(line, &message, 0) == sizeof(answer), "the tests' line");
+	lab_works(lab_pass(line, &answer, sizeof(answer), fds, 2) == 0, "the tests' line");
 }
 
 static void warden_main(void)
@@ -189,15 +180,10 @@ void lab_share_order(struct lab_daemon *daemon, bool anew)
 	enum order order = anew ? ORDER_NEW : ORDER_RELOAD;
 	struct answer answer;
 	int fds[2];
-	char space[CMSG_SPACE(sizeof(fds))] = {0};
-	struct iovec part = {.iov_base = &answer, .iov_len = sizeof(answer)};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof(space)};
 
 	lab_works(send(line, &order, sizeof(order), 0) == sizeof(order), "the warden's line");
-	lab_require(recvmsg(line, &message, MSG_CMSG_CLOEXEC) == sizeof(answer) && CMSG_FIRSTHDR(&message),
+	lab_require(lab_take(line, &answer, sizeof(answer), fds, 2, MSG_CMSG_CLOEXEC),
 		    "the warden has no daemon to give");
-	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fds));
 	lab_daemon_listen(daemon, answer.pid, fds[0], fds[1]);
 	lab_daemon_expect(daemon, LAB_MATCH(.event = answer.reloads ? "config.reloaded" : "daemon.ready"));
 	if (answer.reloads)
