@@ -108,6 +108,17 @@ pid_t lab_fork(void)
 	return pid;
 }
 
+void lab_append(char **text, size_t *size, const char *bytes, size_t count)
+{
+	char *grown = realloc(*text, *size + count + 1);
+
+	lab_require(grown, "out of memory");
+	memcpy(grown + *size, bytes, count);
+	*text = grown;
+	*size += count;
+	grown[*size] = '\0';
+}
+
 int lab_wait_exit(pid_t pid)
 {
 	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;

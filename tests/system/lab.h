@@ -49,6 +49,7 @@ void lab_sleep_ms(unsigned int ms);
 bool lab_open_scope(void);
 bool lab_has_method(const char *method);
 void lab_write_file(const char *path, mode_t mode, const char *text);
+void lab_append(char **text, size_t *size, const char *bytes, size_t count); /* allocates */
 void lab_sysctl(const char *path, const char *value); /* of the namespace that the caller is in */
 
 /* A fork that dies with its parent; 0 in the child. */
@@ -240,6 +241,8 @@ void lab_daemon_begin(struct lab_daemon *daemon, bool anew);
 int lab_daemon_exit(struct lab_daemon *daemon);                   /* waits; as lab_wait_exit() */
 void lab_daemon_stop(struct lab_daemon *daemon);                  /* SIGTERM; must exit with 0 */
 void lab_daemon_pump(struct lab_daemon *daemon, unsigned int ms); /* takes in what it says for so long */
+#define LAB_HEAR_MS 200
+void lab_daemon_hear(struct lab_daemon *daemon, unsigned int ms); /* the same, until it has said something */
 
 /* Which events of the journal are meant; what is 0 or NULL is not asked. */
 struct lab_match {
@@ -256,6 +259,8 @@ json_t *lab_daemon_expect(struct lab_daemon *daemon, const struct lab_match *mat
 /* What such a wait ends with in vain: fails with all that the daemon said, its status, and the journal's end. */
 void lab_daemon_give_up(struct lab_daemon *daemon, const char *what, unsigned int wanted, unsigned int found);
 void lab_daemon_wait_said(struct lab_daemon *daemon, const char *text); /* on standard error */
+
+/* ---- commands (lab_ask.c) ------------------------------------------------------------------------------------------ */
 
 /* Runs a program to its end (`argv[0]` is a path). Output is allocated. The exit code. */
 int lab_run(const char *const *argv, char **ret_out, char **ret_err);

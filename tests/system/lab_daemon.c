@@ -15,17 +15,6 @@
 #include "../refuse.h"
 #include "cleanup.h"
 
-static void append(char **text, size_t *size, const char *bytes, size_t count)
-{
-	char *grown = realloc(*text, *size + count + 1);
-
-	lab_require(grown, "out of memory");
-	memcpy(grown + *size, bytes, count);
-	*text = grown;
-	*size += count;
-	grown[*size] = '\0';
-}
-
 /* ---- start and end ------------------------------------------------------------------------------------------------ */
 
 static const char *net_name(const struct lab_net *net)
@@ -99,7 +88,7 @@ void lab_daemon_listen(struct lab_daemon *daemon, pid_t pid, int out, int err)
 	daemon->events = json_array();
 	daemon->line = daemon->said = NULL;
 	daemon->line_size = daemon->said_size = 0;
-	append(&daemon->said, &daemon->said_size, "", 0);
+	lab_append(&daemon->said, &daemon->said_size, "", 0);
 }
 
 void lab_daemon_again(struct lab_daemon *daemon, const struct lab_setup *setup)
@@ -167,7 +156,7 @@ int lab_daemon_exit(struct lab_daemon *daemon)
 
 	while (waitpid(daemon->pid, &status, WNOHANG) == 0) {
 		lab_require(lab_now_ms() < end, "the daemon does not end; it said:\n%s", daemon->said);
-		lab_daemon_pump(daemon, 10);
+		lab_daemon_hear(daemon, 10);
 	}
 	daemon->pid = 0;
 	lab_daemon_pump(daemon, 0);
@@ -212,10 +201,10 @@ static bool take(struct lab_daemon *daemon, int fd, bool journal)
 	if (n <= 0)
 		return false;
 	if (!journal) {
-		append(&daemon->said, &daemon->said_size, bytes, (size_t)n);
+		lab_append(&daemon->said, &daemon->said_size, bytes, (size_t)n);
 		return true;
 	}
-	append(&daemon->line, &daemon->line_size, bytes, (size_t)n);
+	lab_append(&daemon->line, &daemon->line_size, bytes, (size_t)n);
 	for (line = daemon->line; (newline = strchr(line, '\n')); line = newline + 1)
 		take_line(daemon, line, (size_t)(newline - line));
 	daemon->line_size -= (size_t)(line - daemon->line);
@@ -223,22 +212,36 @@ static bool take(struct lab_daemon *daemon, int fd, bool journal)
 	return true;
 }
 
+/* All that is there: whether there was anything. */
+static bool take_all(struct lab_daemon *daemon)
+{
+	bool any = false, more;
+
+	do {
+		more = take(daemon, daemon->out, true);
+		more |= take(daemon, daemon->err, false);
+		any |= more;
+	} while (more);
+	return any;
+}
+
+void lab_daemon_hear(struct lab_daemon *daemon, unsigned int ms)
+{
+	struct pollfd ready[] = {{.fd = daemon->out, .events = POLLIN}, {.fd = daemon->err, .events = POLLIN}};
+
+	if (take_all(daemon))
+		return;
+	if (poll(ready, 2, (int)ms) > 0 && ((ready[0].revents | ready[1].revents) & POLLIN) == 0)
+		lab_sleep_ms(1); /* it has ended: both are at their end */
+	take_all(daemon);
+}
+
 void lab_daemon_pump(struct lab_daemon *daemon, unsigned int ms)
 {
 	uint64_t now = lab_now_ms(), end = now + ms;
 
 	do {
-		struct pollfd ready[] = {{.fd = daemon->out, .events = POLLIN}, {.fd = daemon->err, .events = POLLIN}};
-		bool more;
-
-		do {
-			more = take(daemon, daemon->out, true);
-			more |= take(daemon, daemon->err, false);
-		} while (more);
-		now = lab_now_ms();
-		if (now < end && poll(ready, 2, (int)(end - now)) > 0 &&
-		    ((ready[0].revents | ready[1].revents) & POLLIN) == 0)
-			lab_sleep_ms(1); /* it has ended: both are at their end */
+		lab_daemon_hear(daemon, (unsigned int)(end - now));
 		now = lab_now_ms();
 	} while (now < end);
 }
@@ -355,7 +358,7 @@ json_t *lab_daemon_wait(struct lab_daemon *daemon, unsigned int count, const str
 
 		if (lab_now_ms() > end)
 			lab_daemon_give_up(daemon, match->event, count, found);
-		lab_daemon_pump(daemon, 20);
+		lab_daemon_hear(daemon, LAB_HEAR_MS);
 		if (daemon->pid && waitpid(daemon->pid, &status, WNOHANG) == daemon->pid) {
 			daemon->pid = 0;
 			lab_daemon_pump(daemon, 0);
@@ -386,103 +389,6 @@ void lab_daemon_wait_said(struct lab_daemon *daemon, const char *text)
 
 	while (!strstr(daemon->said, text)) {
 		lab_require(lab_now_ms() < end, "never said \"%s\", but:\n%s", text, daemon->said);
-		lab_daemon_pump(daemon, 20);
+		lab_daemon_hear(daemon, LAB_HEAR_MS);
 	}
-}
-
-/* ---- asking it ---------------------------------------------------------------------------------------------------- */
-
-static void drain(int fds[2], char **texts[2])
-{
-	size_t sizes[2] = {0, 0};
-	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
-
-	while (fds[0] >= 0 || fds[1] >= 0) {
-		struct pollfd ready[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
-
-		lab_require(lab_now_ms() < end && poll(ready, 2, (int)LAB_PATIENCE_MS) > 0, "a command does not end");
-		for (int i = 0; i < 2; i++) {
-			char bytes[16384];
-			ssize_t n;
-
-			if (fds[i] < 0 || !ready[i].revents)
-				continue;
-			n = read(fds[i], bytes, sizeof(bytes));
-			if (n > 0) {
-				append(texts[i], &sizes[i], bytes, (size_t)n);
-				continue;
-			}
-			close(fds[i]);
-			fds[i] = -1;
-		}
-	}
-}
-
-int lab_run(const char *const *argv, char **ret_out, char **ret_err)
-{
-	int out[2], err[2];
-	pid_t pid;
-
-	lab_works(pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0, "pipe");
-	pid = lab_fork();
-	if (pid == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		dup2(err[1], STDERR_FILENO);
-		execv(argv[0], (char **)(uintptr_t)argv);
-		dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
-		_exit(126);
-	}
-	close(out[1]);
-	close(err[1]);
-	*ret_out = strdup("");
-	*ret_err = strdup("");
-	drain((int[2]){out[0], err[0]}, (char **[2]){ret_out, ret_err});
-	return lab_wait_exit(pid);
-}
-
-json_t *lab_daemon_ask(const struct lab_daemon *daemon, const char *command, const char *argument)
-{
-	const char *argv[] = {LAB_PROGRAM, "-c", daemon->config, command, "--json", argument, NULL};
-	_cleanup_free_ char *out = NULL, *err = NULL;
-	int code = lab_run(argv, &out, &err);
-	json_error_t error;
-	json_t *answer;
-
-	lab_require(code == 0, "ghostbuster %s ended with %d: %s%s", command, code, out, err);
-	answer = json_loads(out, 0, &error);
-	lab_require(answer, "ghostbuster %s --json: %s in\n%s", command, error.text, out);
-	return answer;
-}
-
-/* The first member of this name, at any depth. */
-static const json_t *find_member(const json_t *value, const char *name)
-{
-	const json_t *child, *found = NULL;
-	const char *key;
-	size_t i;
-
-	if (json_is_object(value)) {
-		if ((found = json_object_get(value, name)))
-			return found;
-		json_object_foreach((json_t *)(uintptr_t)value, key,
-				    child) if ((found = find_member(child, name))) return found;
-	}
-	json_array_foreach(value, i, child) if ((found = find_member(child, name))) return found;
-	return NULL;
-}
-
-long lab_number_in(const json_t *value, const char *name)
-{
-	const json_t *member = find_member(value, name);
-
-	return json_is_integer(member) ? (long)json_integer_value(member) : -1;
-}
-
-long lab_daemon_number(const struct lab_daemon *daemon, const char *name)
-{
-	json_t *status = lab_daemon_ask(daemon, "status", NULL);
-	long number = lab_number_in(status, name);
-
-	json_decref(status);
-	return number;
 }

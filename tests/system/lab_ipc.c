@@ -312,6 +312,6 @@ json_t *lab_ipc_expect(struct lab_daemon *daemon, const char *event, const char 
 				 "waited in vain for %s %s of object %ld; it said:\n%s\njournal: %s", event,
 				 reason ? reason : "", id, daemon->said, events);
 		}
-		lab_daemon_pump(daemon, 20);
+		lab_daemon_hear(daemon, LAB_HEAR_MS);
 	}
 }

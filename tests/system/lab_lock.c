@@ -364,7 +364,7 @@ json_t *lab_lock_expect(struct lab_daemon *daemon, const char *event, const char
 
 		lab_require(!events, "waited in vain for %s %s about %s; it said:\n%s\njournal: %s", event,
 			    reason ? reason : "", path, daemon->said, events);
-		lab_daemon_pump(daemon, 20);
+		lab_daemon_hear(daemon, LAB_HEAR_MS);
 	}
 	return (json_t *)(uintptr_t)found;
 }
