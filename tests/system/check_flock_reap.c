@@ -60,11 +60,12 @@ static int host_ghost(const struct gb_host *host, const struct gb_ghost *ghost)
 	return 0;
 }
 
+/* The look of another daemon has the open file in its hands for a moment. */
 static int host_spare(const struct gb_host *host, const struct gb_ghost *suspect, const char *reason)
 {
 	(void)host;
 	(void)suspect;
-	lab_require(false, "spared before anything was changed: %s", reason);
+	lab_require(strcmp(reason, "held-elsewhere") == 0, "spared before anything was changed: %s", reason);
 	return 0;
 }
 
