@@ -27,8 +27,14 @@ void fl_losses_note(struct fl *fl, uint64_t now_ns)
 		fl->host->log(fl->host, GB_LOG_WARNING,
 			      "there was no room to remember who waits for a lock, %llu times: looking at all locks",
 			      (unsigned long long)(missed_waits - fl->missed_waits));
-	if (recursion != fl->recursion_misses)
+	if (recursion != fl->recursion_misses) {
+		fl->host->log(
+			fl->host, GB_LOG_WARNING,
+			"the kernel left out the programs for locks, %llu times: who took the locks of before is not "
+			"certain, and such locks are reported, not released",
+			(unsigned long long)(recursion - fl->recursion_misses));
 		fl->trusted_since_ns = now_ns;
+	}
 	fl->must_survey |= missed_waits != fl->missed_waits || recursion != fl->recursion_misses;
 	fl->missed = missed;
 	fl->missed_waits = missed_waits;
@@ -235,6 +241,7 @@ static void sweep_end(struct fl *fl, struct gb_scan *scan)
 	fl->host->number(fl->host, "waiting", fl->waits.count);
 	fl->host->number(fl->host, "max_tracked", (uint64_t)fl->config->max_tracked);
 	fl->host->number(fl->host, "missed", fl->missed);
+	fl->host->number(fl->host, "left_out", fl->recursion_misses);
 	scan->next_ns = fl->sweep.next_ns < now_ns + PACE_LEAST_NS ? now_ns + PACE_LEAST_NS : fl->sweep.next_ns;
 }
 

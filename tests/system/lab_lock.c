@@ -20,6 +20,10 @@
 
 #define TEST_SECONDS 120 /* of the test cases in here */
 
+/* Of a try to do a test: see end_try_if_left_out(). */
+#define ONCE_MORE 75
+#define TRIES 4
+
 static char locks[64]; /* LAB_LOCKS of this program */
 
 unsigned int lab_lock_life_s(void)
@@ -52,8 +56,42 @@ static void copy_self(const char *to)
 	fchmod(out, 0755);
 }
 
+/* Until a try has come to an end: its result is the test's. */
+static void begin_as_often_as_needed(void)
+{
+	int status;
+
+	for (int i = 0; i < TRIES; i++) {
+		pid_t pid = lab_fork();
+
+		if (pid == 0)
+			return;
+		lab_works(waitpid(pid, &status, 0) == pid, "waitpid");
+		if (WIFSIGNALED(status))
+			kill(getpid(), WTERMSIG(status));
+		if (WEXITSTATUS(status) != ONCE_MORE)
+			_exit(WEXITSTATUS(status));
+		lab_share_tidy();
+	}
+	lab_fail(__FILE__, __LINE__, 0, "the kernel left out the programs for locks in each of %d tries", TRIES);
+}
+
+/*
+ * Where programs of tracepoints are preemptible (7.x) the kernel may leave out one for a lock. Then the daemon is sure of no
+ * lock that was there before, which is right, and not what the test asks for.
+ */
+static void end_try_if_left_out(const struct lab_daemon *daemon, uint64_t begun_ms)
+{
+	if (lab_now_ms() - begun_ms < LAB_PATIENCE_MS / 8 || !strstr(daemon->said, "left out the programs for locks"))
+		return;
+	printf("once more: the kernel left out the programs for locks\n");
+	fflush(stdout);
+	_exit(ONCE_MORE);
+}
+
 void lab_lock_open(void)
 {
+	begin_as_often_as_needed();
 	snprintf(locks, sizeof(locks), LAB_DIR "/locks-of-%s", program_invocation_short_name);
 	lab_works(mkdir(locks, 0777) == 0, "%s", locks);
 	copy_self(LAB_SERVICE);
@@ -355,7 +393,7 @@ unsigned int lab_lock_events(const struct lab_daemon *daemon, const char *event,
 
 json_t *lab_lock_expect(struct lab_daemon *daemon, const char *event, const char *reason, const char *path)
 {
-	uint64_t end = lab_now_ms() + LAB_PATIENCE_MS;
+	uint64_t begun = lab_now_ms(), end = begun + LAB_PATIENCE_MS;
 	const json_t *found;
 	unsigned int count;
 
@@ -364,6 +402,7 @@ json_t *lab_lock_expect(struct lab_daemon *daemon, const char *event, const char
 
 		lab_require(!events, "waited in vain for %s %s about %s; it said:\n%s\njournal: %s", event,
 			    reason ? reason : "", path, daemon->said, events);
+		end_try_if_left_out(daemon, begun);
 		lab_daemon_hear(daemon, LAB_HEAR_MS);
 	}
 	return (json_t *)(uintptr_t)found;
