@@ -69,6 +69,8 @@ static void begin_as_often_as_needed(void)
 		lab_works(waitpid(pid, &status, 0) == pid, "waitpid");
 		if (WIFSIGNALED(status))
 			kill(getpid(), WTERMSIG(status));
+		if (!WIFEXITED(status))
+			_exit(EXIT_FAILURE);
 		if (WEXITSTATUS(status) != ONCE_MORE)
 			_exit(WEXITSTATUS(status));
 		lab_share_tidy();
